@@ -1,0 +1,51 @@
+"""What we suppose: forms, laws and the catalogue of both.
+
+Names are imported on first use, since SymPy takes a third of a second.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isoflop.laws.catalogue import FORMS, find_form, find_law, published_laws
+    from isoflop.laws.form import Form, Parameter, Variable
+    from isoflop.laws.law import Law, form_javascript, form_latex
+    from isoflop.laws.optimum import Split, optimal_split
+
+_HOMES = {
+    "FORMS": "catalogue",
+    "Form": "form",
+    "Law": "law",
+    "Parameter": "form",
+    "Split": "optimum",
+    "Variable": "form",
+    "find_form": "catalogue",
+    "find_law": "catalogue",
+    "form_javascript": "law",
+    "form_latex": "law",
+    "optimal_split": "optimum",
+    "published_laws": "catalogue",
+}
+
+__all__ = [
+    "FORMS",
+    "Form",
+    "Law",
+    "Parameter",
+    "Split",
+    "Variable",
+    "find_form",
+    "find_law",
+    "form_javascript",
+    "form_latex",
+    "optimal_split",
+    "published_laws",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
