@@ -265,7 +265,7 @@ def _damped_step(state: _State, damping: Array, free: NDArray[np.bool_]) -> tupl
     places = np.arange(matrix.shape[1])
     matrix[:, places, places] += ridge + ~free
     gradient = np.where(free, state.gradient, 0.0)
-    usable = np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(gradient).all(axis=1)
+    usable = np.asarray(np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(gradient).all(axis=1))
     matrix[~usable] = np.eye(matrix.shape[1])
     step = -_solve_definite(matrix, np.where(usable[:, None], gradient, 0.0))
     longest = np.abs(step).max(axis=1, keepdims=True)

@@ -83,7 +83,7 @@ def _not_identified(form: Form, problem: Problem, working: Array, runs: Runs) ->
     lengths = np.linalg.norm(jacobian, axis=1)
     dead = [form.symbols[i] for i in np.flatnonzero(lengths < 1e-12 * max(lengths.max(), 1e-300))]
     if not dead and len(problem.target) >= len(form.parameters):
-        values = np.linalg.svd(jacobian / lengths[:, None])
+        values = np.linalg.svd(jacobian / lengths[:, None], full_matrices=False)
         if values.S[-1] > UNIDENTIFIED * values.S[0]:
             return None
         mixed = np.abs(values.U[:, -1])

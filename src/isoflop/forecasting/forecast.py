@@ -111,6 +111,11 @@ def complete_targets(form: Form, targets: Mapping[str, ArrayLike]) -> dict[str, 
     lengths do not match.
     """
     given = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in targets.items()}
+    try:
+        shape = np.broadcast_shapes(*(value.shape for value in given.values()))
+    except ValueError:
+        lengths = ", ".join(f"{name}: {len(value)}" for name, value in given.items())
+        raise BadInput(f"The targets have different lengths ({lengths}). Give one number or one per target.") from None
     if {"N", "D", "C"} <= given.keys() and not np.allclose(given["C"], FLOPS_PER_PARAM_TOKEN * given["N"] * given["D"]):
         raise BadInput("The target gives N, D and C that contradict C = 6ND. Give two of them.")
     known = (*form.inputs, *(name for name in ("N", "D", "C") if name not in form.inputs))
@@ -124,11 +129,6 @@ def complete_targets(form: Form, targets: Mapping[str, ArrayLike]) -> dict[str, 
     unknown = {name: value for name, value in given.items() if name not in known}
     checked = check_variables(form, {**_used(form, allowed), **unknown})
     values = {**allowed, **checked}
-    try:
-        shape = np.broadcast_shapes(*(value.shape for value in values.values()))
-    except ValueError:
-        lengths = ", ".join(f"{name}: {len(value)}" for name, value in values.items())
-        raise BadInput(f"The targets have different lengths ({lengths}). Give one number or one per target.") from None
     full = {name: np.broadcast_to(value, shape).astype(float) for name, value in values.items()}
     return {**full, "C": full.get("C", np.full(shape, np.nan))}
 

@@ -98,6 +98,11 @@ def _step_derivative(
     if isinstance(step, sp.Pow):  # only reciprocals are steps
         return -(symbol**2) * _total(1 / step, rates, variable)
     if isinstance(step, (sp.Min, sp.Max)):
-        chosen = [sp.Piecewise((_total(a, rates, variable), sp.Eq(a, symbol)), (0, True)) for a in step.args]
-        return sp.Add(*chosen)
+        sign = 1 if isinstance(step, sp.Min) else -1
+        return sp.Add(*(_total(a, rates, variable) * _is_extreme(a, step.args, sign) for a in step.args))
     return _total(step, rates, variable)
+
+
+def _is_extreme(argument: sp.Expr, arguments: tuple[sp.Expr, ...], sign: int) -> sp.Expr:
+    """1 where the argument is the smallest (sign 1) or the largest (sign −1) of all, ½ where two tie, else 0."""
+    return sp.Mul(*(sp.Heaviside(sign * (other - argument)) for other in arguments if other != argument))

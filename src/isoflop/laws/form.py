@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,6 +83,7 @@ class Form:
         tree = parse(self.formula)
         known = {**STANDARD_VARIABLES, **{variable.symbol: variable for variable in self.variables}}
         used = names(tree)
+        _refuse_unfittable(self.formula, tree, known)
         variables = tuple(known[name] for name in used if name in known)
         if not variables:
             first = next(iter(used.items()), ("", 0))
@@ -91,7 +92,6 @@ class Form:
                 self.formula,
                 first[1],
             )
-        _refuse_unfittable(self.formula, tree, set(known))
         declared = {parameter.symbol: parameter for parameter in self.parameters}
         symbols = [name for name in used if name not in known]
         object.__setattr__(self, "variables", variables)
@@ -187,7 +187,7 @@ def _has_power(node: Node) -> bool:
     return any(_has_power(part) for part in children(node))
 
 
-def _refuse_unfittable(formula: str, tree: Node, variables: set[str]) -> None:
+def _refuse_unfittable(formula: str, tree: Node, variables: Mapping[str, Variable]) -> None:
     """A lone constant to a constant power, as in B/X**beta, is a mistyped variable, not something to fit."""
     stack = [tree]
     while stack:
@@ -199,7 +199,7 @@ def _refuse_unfittable(formula: str, tree: Node, variables: set[str]) -> None:
         if lone.text not in variables and names(node.right) and not names(node.right).keys() & variables:
             raise FormulaError(
                 f"Unknown variable '{lone.text}': a constant to a fitted power cannot be told from another constant. "
-                f"Known variables: {', '.join(sorted(variables))}." + did_you_mean(lone.text, variables),
+                f"Known variables: {', '.join(variables)}." + did_you_mean(lone.text, variables),
                 formula,
                 lone.position,
             )

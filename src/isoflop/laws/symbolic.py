@@ -28,7 +28,10 @@ LARGEST_CONSTANT = 1e300
 
 def to_sympy(form: Form) -> sp.Expr:
     """The formula as a SymPy expression; variables and scales are positive symbols, the rest real."""
-    return _convert(form.tree, form)
+    expression = _convert(form.tree, form)
+    if expression.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
+        raise FormulaError(f"The formula is not a real number: it becomes {expression}.", form.formula, 0)
+    return expression
 
 
 def symbol_of(form: Form, name: str) -> sp.Symbol:

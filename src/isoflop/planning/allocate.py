@@ -17,7 +17,7 @@ from isoflop.errors import LawError
 from isoflop.fitting.fit import Estimate, Fit
 from isoflop.laws.form import Form
 from isoflop.laws.law import Law, check_variables, evaluate
-from isoflop.laws.optimum import optimal_split
+from isoflop.laws.optimum import optimal_split, require_split
 from isoflop.units import format_flops, parse_flops
 
 Array = NDArray[np.float64]
@@ -74,6 +74,7 @@ def allocate(source: Law | Fit, flops: float | str, *, level: float = 0.9, **oth
     """
     budget = parse_flops(flops)
     law = source.law if isinstance(source, Fit) else source
+    require_split(law.form)
     extra = _others(law.form, others)
     if budget <= 0:
         raise LawError(f"A budget of {budget:g} FLOP cannot be split. Give a positive amount, such as 1e24.")
@@ -102,7 +103,7 @@ def allocate(source: Law | Fit, flops: float | str, *, level: float = 0.9, **oth
 
 def _others(form: Form, others: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """Variables besides N and D, checked with placeholders for those two."""
-    checked = check_variables(form, {"N": 1.0, "D": 1.0, **others} if {"N", "D"} <= set(form.inputs) else others)
+    checked = check_variables(form, {"N": 1.0, "D": 1.0, **others})
     return {name: value for name, value in checked.items() if name not in ("N", "D")}
 
 

@@ -1,0 +1,124 @@
+"""``isoflop allocate``: the compute-optimal split of a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isoflop.cli import options as opt
+
+if TYPE_CHECKING:
+    from isoflop.fitting.fit import Estimate
+    from isoflop.planning.allocate import Allocation
+
+
+def allocate(
+    runs: Annotated[
+        Path | None, typer.Argument(metavar="[RUNS]", help="Table of runs to fit; or give --law.", show_default=False)
+    ] = None,
+    compute: Annotated[
+        list[str] | None,
+        typer.Option("--compute", metavar="C", help="Budget in FLOP: 1e24, '10 PF-days'. Repeatable."),
+    ] = None,
+    law: Annotated[
+        str | None, typer.Option("--law", metavar="NAME", help="A published law instead of runs; see isoflop laws.")
+    ] = None,
+    unique_tokens: Annotated[
+        str | None, typer.Option("--unique-tokens", help="Distinct tokens at hand, for data-constrained forms.")
+    ] = None,
+    form: opt.FormOption = "chinchilla",
+    level: opt.Level = 0.9,
+    column: opt.Columns = None,
+    where: opt.Where = None,
+    objective: opt.ObjectiveOption = "log_huber",
+    replicates: opt.Replicates = 400,
+    seed: opt.Seed = 0,
+    loss_unit: opt.LossUnit = None,
+    params_convention: opt.Convention = None,
+    json: opt.Json = False,
+) -> None:
+    """Split a compute budget between parameters and tokens, and say how much the split matters.
+
+    Examples: isoflop allocate runs.csv --compute 1e24;  isoflop allocate --law besiroglu2024 --compute 5.76e23
+    """
+    from isoflop.cli.output import print_json
+    from isoflop.errors import BadInput
+    from isoflop.fitting.fit import fit
+    from isoflop.laws.catalogue import find_form, find_law
+    from isoflop.planning.allocate import allocate as split
+    from isoflop.units import parse_count
+
+    if (runs is None) == (law is None):
+        raise BadInput("Give either a table of RUNS or a published --law, one of the two. `isoflop laws` lists them.")
+    if not compute:
+        raise BadInput("A budget is missing. Give it with --compute, as in --compute 1e24.")
+    others = {"U": parse_count(unique_tokens, "--unique-tokens")} if unique_tokens else {}
+    source: Any
+    if law is not None:
+        source = find_law(law)
+    else:
+        assert runs is not None  # the door above
+        chosen = find_form(form)
+        table = opt.read_for(runs, chosen, column, where, loss_unit, params_convention)
+        source = fit(chosen, table, objective=objective, replicates=replicates, level=level, seed=seed)
+    answers = [split(source, budget, level=level, **others) for budget in compute]
+    if json:
+        print_json({"allocations": [as_json(answer) for answer in answers]})
+    else:
+        _show(answers)
+
+
+def as_json(answer: Allocation) -> dict[str, Any]:
+    """An allocation as JSON."""
+    return {
+        "flops": answer.flops,
+        "params": answer.N_opt,
+        "tokens": answer.D_opt,
+        "tokens_per_param": answer.tokens_per_param,
+        "loss": answer.loss,
+        "valley": answer.valley,
+        "level": answer.level,
+        "interior": answer.interior,
+        "extrapolation": answer.extrapolation,
+        "law": answer.law.name,
+        "form": answer.law.form.formula,
+        "params_convention": answer.law.params_convention,
+        "notes": answer.notes,
+    }
+
+
+def _show(answers: list[Allocation]) -> None:
+    for answer in answers:
+        _show_one(answer)
+
+
+def _show_one(a: Allocation) -> None:
+    from isoflop.cli.output import print_table
+    from isoflop.units import format_count, format_flops
+
+    def row(name: str, estimate: Estimate, show: Callable[[float], str]) -> list[str]:
+        interval = f"[{show(estimate.low)}, {show(estimate.high)}]" if a.level else "no draws at hand"
+        return [name, show(estimate.value), interval]
+
+    rows = [
+        row("parameters N", a.N_opt, format_count),
+        row("tokens D", a.D_opt, format_count),
+        row("tokens per parameter", a.tokens_per_param, lambda value: f"{value:.3g}"),
+        row("loss", a.loss, lambda value: f"{value:.4f}"),
+    ]
+    low, high = (tuple(map(format_count, edge)) for edge in (a.valley.within_loss, a.valley.within_compute))
+    beyond = [f"{a.extrapolation:.3g} times the compute of the largest run."] if (a.extrapolation or 0) > 1 else []
+    print_table(
+        f"{format_flops(a.flops)} by {a.law.name}: L = {a.law.form.formula}",
+        ["compute-optimal", "value>", f"{a.level:.0%} interval>" if a.level else "interval>"],
+        rows,
+        [
+            f"N from {low[0]} to {low[1]} is within 1 % of the best loss.",
+            f"N from {high[0]} to {high[1]}: 10 % more compute makes up for the split.",
+            *beyond,
+            *a.notes,
+        ],
+    )
