@@ -12,7 +12,7 @@ from isoflop.fitting.objectives import OBJECTIVES
 from isoflop.fitting.solver import residuals_at, solve
 from isoflop.fitting.starts import draw_starts
 from isoflop.laws import FORMS
-from isoflop.laws.symbolic import compile_form
+from isoflop.laws.compiled import compile_form
 
 GLOBAL_OPTIMUM = 0.001018274018
 """Σ Huber(ln loss residuals, δ = 1e-3) of the additive law on the 240 points."""

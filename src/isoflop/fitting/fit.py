@@ -18,7 +18,7 @@ from isoflop.laws.catalogue import find_form
 from isoflop.laws.form import Form
 from isoflop.laws.form import Kind as ParameterKind
 from isoflop.laws.law import Law
-from isoflop.laws.symbolic import compile_form
+from isoflop.laws.compiled import compile_form
 from isoflop.runs.table import Runs
 
 Array = NDArray[np.float64]

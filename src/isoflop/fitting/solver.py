@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.fitting.objectives import Objective
-from isoflop.laws.symbolic import Compiled
+from isoflop.laws.compiled import Compiled
 
 Array = NDArray[np.float64]
 

@@ -12,9 +12,9 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import LawError, did_you_mean
+from isoflop.laws.algebra import symbol_of, to_sympy
 from isoflop.laws.form import Form
 from isoflop.laws.printing import latex_number, latex_symbol, to_javascript, to_latex
-from isoflop.laws.symbolic import symbol_of, to_sympy
 
 Array = NDArray[np.float64]
 

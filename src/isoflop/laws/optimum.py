@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.counting import FLOPS_PER_PARAM_TOKEN
 from isoflop.errors import LawError
+from isoflop.laws.algebra import symbol_of, to_sympy
 from isoflop.laws.form import Form
 from isoflop.laws.law import evaluate
-from isoflop.laws.symbolic import symbol_of, to_sympy
 
 Array = NDArray[np.float64]
 
