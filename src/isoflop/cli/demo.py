@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
 
-    from isoflop.fitting.fit import Fit
     from isoflop.workbench.ladder_plan import LadderPlan
     from isoflop.workbench.progress import CampaignProgress
 
@@ -41,11 +40,13 @@ def demo(
     Stop it at any moment; the same command goes on. A finished one answers at once.
     """
     from isoflop.units import parse_money
-    from isoflop.workbench.demo import finished_result, run_demo
+    from isoflop.workbench.finished import finished_result
 
     usd = parse_money(budget)
     result = finished_result(folder)
     if result is None or (result["minutes"], result["seed"]) != (minutes, seed):
+        from isoflop.workbench.demo import run_demo
+
         view = _Screen()
         done = run_demo(
             folder, view, minutes=minutes, seed=seed, accelerator=accelerator, devices=devices, budget_usd=usd
@@ -75,7 +76,7 @@ def _conclude(result: Mapping[str, Any], folder: Path, as_json: bool) -> None:
         ),
         (
             f"  forecast   {record['loss']:.4f}  [{record['low']:.4f}, {record['high']:.4f}] at {record['level']:.0%}, "
-            f"written {result['forecast_made_at']}"
+            f"written {result['forecast_made_at'][:19]} UTC"
         ),
         f"  measured   {score['measured']:.4f}  ± {score['measured_se'] or float('nan'):.4f} (held-out text)",
         f"  error      {score['relative_error']:+.2%}, {inside} the interval",
@@ -105,11 +106,12 @@ def _bill(bill: Mapping[str, Any]) -> str:
     from isoflop.units import format_count, format_money
 
     hours, days, cost = bill["device_hours"], bill["days"], bill["cost_usd"]
+    rent = f"{format_money(cost['value'])} [{format_money(cost['low'])}, {format_money(cost['high'])}]"
     return (
         f"{format_count(hours['value'])} {bill['accelerator']}-hours [{format_count(hours['low'])}, "
         f"{format_count(hours['high'])}], {days['value']:.0f} days on {bill['devices']} [{days['low']:.0f}, "
-        f"{days['high']:.0f}], {format_money(cost['value'])} [{format_money(cost['low'])}, {format_money(cost['high'])}] "
-        f"by utilisation of whole runs and rents as of {bill['price_as_of']}"
+        f"{days['high']:.0f}], {rent}: the spread of utilisation over whole runs, and of rents as of "
+        f"{bill['price_as_of']}"
     )
 
 
@@ -160,11 +162,13 @@ class _Screen:
             self.live.stop()
             self.live = None
 
-    def foretold(self, fitted: Fit, record: Mapping[str, Any]) -> None:
+    def foretold(self, record: Mapping[str, Any]) -> None:
         from isoflop.units import format_count
 
-        constants = ", ".join(f"{name} {value:.4g}" for name, value in fitted.law.constants.items())
-        self._say(f"Law: L = {fitted.form.formula} with {constants}  ({fitted.status.outcome})")
+        for form in record["forms"]:
+            self._say(
+                f"  {form['formula']:<40} weight {form['weight']:.2f}  says {form['loss']:.4f}  ({form['status']})"
+            )
         self._say(
             f"Forecast, on record before the target is trained: N = {format_count(record['params'])}, "
             f"D = {format_count(record['tokens'])} -> {record['loss']:.4f} [{record['low']:.4f}, {record['high']:.4f}] "

@@ -16,13 +16,13 @@ import numpy as np
 
 from isoflop.errors import StoreError
 from isoflop.execute import LocalExecutor, available_cores, one_slot_per_core
-from isoflop.fitting.fit import Fit, fit
 from isoflop.forecasting.forecast import Forecast, forecast
 from isoflop.runs.table import Runs
 from isoflop.store import Store, open_store
 from isoflop.workbench.budget import BudgetPlan, plan_budget
 from isoflop.workbench.campaign import run_campaign
 from isoflop.workbench.files import write_atomically
+from isoflop.workbench.finished import RESULT
 from isoflop.workbench.ladder_plan import LadderPlan, make_plan, require_same
 from isoflop.workbench.progress import CampaignProgress
 from isoflop.workbench.study import Study, open_study
@@ -30,10 +30,10 @@ from isoflop.workbench.trunk import trunk_of
 
 if TYPE_CHECKING:
     from isoflop.store.store import ForecastRecord
+    from isoflop.train.speed import Speed
 
 LADDER = "ladder"
 TARGET = "target"
-RESULT = "result.json"
 
 
 class View(Protocol):
@@ -51,7 +51,7 @@ class View(Protocol):
     def trained(self) -> None:
         """The training announced last has ended."""
 
-    def foretold(self, fitted: Fit, record: Mapping[str, Any]) -> None:
+    def foretold(self, record: Mapping[str, Any]) -> None:
         """The forecast of the target is on record, and its training has not started."""
 
 
@@ -63,24 +63,10 @@ class Demonstration:
     plan: LadderPlan
     runs: Runs
     target: Runs
-    fitted: Fit
     forecast: Forecast
     record: Mapping[str, Any]
     result: Mapping[str, Any]
     budgets: tuple[BudgetPlan, ...]
-
-
-def finished_result(folder: Path) -> dict[str, Any] | None:
-    """The result of a demonstration that ran to its end in ``folder``, or None."""
-    try:
-        result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{folder / RESULT} cannot be read: {error}. Delete it; the same command writes it anew."
-        ) from error
-    return result
 
 
 def run_demo(
@@ -89,39 +75,43 @@ def run_demo(
     *,
     minutes: float = 6.0,
     seed: int = 0,
+    speed: Speed | None = None,
     accelerator: str = "H100",
     devices: int = 64,
     budget_usd: float = 1e6,
 ) -> Demonstration:
     """Run or continue the demonstration in ``folder``.
 
+    speed: of training, to plan with; measured where it is not given. The budget at the end is ``budget_usd`` spent on
+    ``devices`` of an ``accelerator``.
+
     Raises SpecError when the folder holds another plan, StoreError when the study is in use or cannot be written,
     TrainingFailure when a run fails for good, CampaignInterrupted on Ctrl-C.
     """
     study = open_study(folder)
     with study.coordinate(), open_store(study.store_path) as store:
-        plan = _plan(study, minutes, seed, view)
+        plan = _plan(study, minutes, seed, speed, view)
         view.planned(plan)
         runs = _train_ladder(study, store, plan, view)
-        fitted = fit(plan.form, runs, level=plan.level, seed=plan.seed)
-        made = _forecast(fitted, plan)
+        made = _forecast(runs, plan)
         record = _record(store, plan, made, runs)
-        view.foretold(fitted, record.content)
+        view.foretold(record.content)
         target = _train_target(study, store, plan, view)
         score = _score(store, record, target)
-        budgets = plan_budget(fitted, accelerator=accelerator, devices=devices, budget_usd=budget_usd)
-        result = _result(plan, record, score, runs, fitted, budgets)
-        done = Demonstration(study, plan, runs, target, fitted, made, record.content, result, budgets)
+        budgets = plan_budget(made.fit, accelerator=accelerator, devices=devices, budget_usd=budget_usd)
+        result = _result(plan, record, score, made, budgets)
+        done = Demonstration(study, plan, runs, target, made, record.content, result, budgets)
         _show(done)
         write_atomically(study.folder / RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
     return done
 
 
-def _plan(study: Study, minutes: float, seed: int, view: View) -> LadderPlan:
+def _plan(study: Study, minutes: float, seed: int, speed: Speed | None, view: View) -> LadderPlan:
     frozen = study.plan()
     if frozen is None:
-        view.measuring()
-        frozen = study.freeze_plan(make_plan(minutes, seed).to_dict())
+        if speed is None:
+            view.measuring()
+        frozen = study.freeze_plan(make_plan(minutes, seed, speed).to_dict())
     require_same(frozen, minutes, seed, study.folder)
     return LadderPlan.from_dict(frozen)
 
@@ -147,10 +137,10 @@ def _train_target(study: Study, store: Store, plan: LadderPlan, view: View) -> R
             view.trained()
 
 
-def _forecast(fitted: Fit, plan: LadderPlan) -> Forecast:
+def _forecast(runs: Runs, plan: LadderPlan) -> Forecast:
     target = plan.target
     tokens = float(target.branch_steps[-1] * target.batch_tokens)
-    return forecast(fitted, N=float(target.params), D=tokens, level=plan.level, seed=plan.seed)
+    return forecast(runs, form=plan.form, N=float(target.params), D=tokens, level=plan.level, seed=plan.seed)
 
 
 def _record(store: Store, plan: LadderPlan, made: Forecast, runs: Runs) -> ForecastRecord:
@@ -169,9 +159,18 @@ def _record(store: Store, plan: LadderPlan, made: Forecast, runs: Runs) -> Forec
         "high": float(made.high[0]),
         "level": made.level,
         "extrapolation": float(made.extrapolation[0]),
-        "form": made.fit.form.formula,
-        "constants": dict(made.fit.law.constants),
-        "status": made.fit.status.outcome,
+        "widening": made.ensemble.widening,
+        "forms": [
+            {
+                "name": fitted.form.name,
+                "formula": fitted.form.formula,
+                "weight": weight,
+                "loss": float(made.by_form[index, 0]),
+                "constants": dict(fitted.law.constants),
+                "status": fitted.status.outcome,
+            }
+            for index, (fitted, weight) in enumerate(zip(made.ensemble.fits, made.ensemble.weights, strict=True))
+        ],
     }
     return store.record_forecast(content, [str(name) for name in runs.column("run_id")], TARGET)
 
@@ -194,25 +193,27 @@ def _result(
     plan: LadderPlan,
     record: ForecastRecord,
     score: Mapping[str, Any],
-    runs: Runs,
-    fitted: Fit,
+    made: Forecast,
     budgets: tuple[BudgetPlan, ...],
 ) -> dict[str, Any]:
     return {
         "minutes": plan.minutes,
         "seed": plan.seed,
-        "n_runs": len(runs),
-        "largest_rung_flops": float(runs.flops.max()),
+        "n_runs": made.fit.n_runs,
+        "largest_rung_flops": float(made.fit.runs.flops.max()),
         "forecast": dict(record.content),
         "forecast_made_at": record.made_at,
         "forecast_digest": record.digest,
         "score": dict(score),
-        "fit": {
-            "form": fitted.form.formula,
-            "parameters": {name: [e.value, e.low, e.high] for name, e in fitted.parameters.items()},
-            "status": str(fitted.status),
-            "rms_log_residual": float(np.sqrt(np.mean(fitted.residuals**2))),
-        },
+        "fits": [
+            {
+                "form": fitted.form.name,
+                "parameters": {name: [e.value, e.low, e.high] for name, e in fitted.parameters.items()},
+                "status": str(fitted.status),
+                "rms_log_residual": float(np.sqrt(np.mean(fitted.residuals**2))),
+            }
+            for fitted in made.ensemble.fits
+        ],
         "budgets": [budget.to_dict() for budget in budgets],
         "report": "report.html",
         "figures": "figures",

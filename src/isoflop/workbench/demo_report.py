@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from isoflop import __version__
-from isoflop.fitting.fit import Fit
-from isoflop.forecasting.forecast import law_draws
+from isoflop.forecasting.averaging import Ensemble
+from isoflop.forecasting.forecast import Forecast, forecast
 from isoflop.laws.optimum import optimal_split
 from isoflop.report.charts import isoflop_curves, ladder_with_law, loss_curves
 from isoflop.report.checks import forecast_vs_measured, residuals
@@ -63,7 +64,7 @@ def demo_charts(done: Demonstration) -> dict[str, Chart]:
             done.runs.frame.select("params", "tokens", "flops", "loss", "loss_se"),
             _law_frame(done),
             _target_frame(done),
-            title=f"{len(done.runs)} small runs, one law, and the run that it foretold",
+            title=f"{len(done.runs)} small runs, and the larger one that they foretold",
         ),
         "curves": loss_curves(
             training_curves([*done.plan.trunks, done.plan.target], done.study.trunks),
@@ -71,8 +72,8 @@ def demo_charts(done: Demonstration) -> dict[str, Chart]:
             title="Every run as it was trained",
         ),
         "residuals": residuals(
-            _residual_frame(done.runs, done.fitted),
-            title=f"The law leaves {done.result['fit']['rms_log_residual']:.2%} unexplained",
+            _residual_frame(done.runs, done.forecast),
+            title=f"The laws leave {_rms(done.forecast):.2%} unexplained",
         ),
     }
     valleys = _valleys(done)
@@ -102,26 +103,35 @@ def _law_frame(done: Demonstration) -> pl.DataFrame:
     sizes = np.unique(np.append(done.runs.params, done.record["params"]))
     tokens = np.geomspace(done.runs.tokens.min(), max(done.runs.tokens.max(), done.record["tokens"]), CURVE_POINTS)
     N, D = (grid.ravel() for grid in np.meshgrid(sizes, tokens, indexing="ij"))
-    low, high = np.quantile(law_draws(done.fitted, {"N": N, "D": D}), [0.05, 0.95], axis=1)
-    loss = done.fitted.law(N=N, D=D)
-    return pl.DataFrame({"params": N, "tokens": D, "loss": loss, "low": low, "high": high})
+    made = forecast(done.forecast.ensemble, N=N, D=D, level=done.plan.level)
+    return pl.DataFrame({"params": N, "tokens": D, "loss": made.loss, "low": made.low, "high": made.high})
 
 
-def _residual_frame(runs: Runs, fitted: Fit) -> pl.DataFrame:
-    percent = 100 * np.expm1(fitted.residuals)
+def _residuals(made: Forecast) -> NDArray[np.float64]:
+    """ln loss of each run above the weighted mean of the laws."""
+    return np.asarray(sum(w * f.residuals for w, f in zip(made.ensemble.weights, made.ensemble.fits, strict=True)))
+
+
+def _rms(made: Forecast) -> float:
+    return float(np.sqrt(np.mean(_residuals(made) ** 2)))
+
+
+def _residual_frame(runs: Runs, made: Forecast) -> pl.DataFrame:
+    percent = 100 * np.expm1(_residuals(made))
     return runs.frame.select("params", "tokens", "flops").with_columns(residual_percent=pl.Series(percent))
 
 
 def _valleys(done: Demonstration) -> tuple[pl.DataFrame, pl.DataFrame] | None:
     """Loss against size at five budgets from the ladder to a hundred times it, or None without interior optima."""
     budgets = done.runs.flops.max() * np.array([0.1, 1, 10, 100])
-    best = optimal_split(done.fitted.form, done.fitted.law.constants, budgets)
+    leading = done.forecast.fit
+    best = optimal_split(leading.form, leading.law.constants, budgets)
     if not np.isfinite(best.N_opt).all():
         return None
     spread = np.geomspace(1 / 30, 30, 61)
     C, share = (grid.ravel() for grid in np.meshgrid(budgets, spread, indexing="ij"))
     N = np.repeat(best.N_opt, len(spread)) * share
-    loss = done.fitted.law(N=N, D=C / 6 / N)
+    loss = leading.law(N=N, D=C / 6 / N)
     optimum = pl.DataFrame({"flops": budgets, "params": best.N_opt, "loss": best.loss})
     return pl.DataFrame({"flops": C, "params": N, "loss": loss}), optimum
 
@@ -137,9 +147,9 @@ def _sections(done: Demonstration, charts: Mapping[str, Chart]) -> list[Section]
             ),
             chart=charts["forecast"],
         ),
-        Section(heading="The ladder and its law", prose=_fit_prose(done), chart=charts["ladder"]),
-        Section(heading="The constants", prose=_status_prose(done.fitted), table=_parameters(done.fitted)),
-        Section(heading="What the law leaves over", chart=charts["residuals"]),
+        Section(heading="The ladder and its laws", prose=_fit_prose(done), chart=charts["ladder"]),
+        Section(heading="What each formula said", prose=_status_prose(done.forecast.ensemble), table=_forms(done)),
+        Section(heading="What the laws leave over", chart=charts["residuals"]),
         Section(heading="Training", chart=charts["curves"], caption=_training_caption(done)),
         Section(heading="Larger budgets, by the same code", prose=_budget_prose(done), table=_budgets(done)),
     ]
@@ -150,30 +160,35 @@ def _sections(done: Demonstration, charts: Mapping[str, Chart]) -> list[Section]
 
 def _fit_prose(done: Demonstration) -> str:
     return (
-        f"L(N, D) = {done.fitted.form.formula}, fitted to {len(done.runs)} runs by a Huber loss on ln L (δ = 1e-3). "
-        "N counts every weight, embeddings included; D counts tokens, here bytes. Runs that branch off one training "
-        "trunk are resampled together."
+        f"{len(done.forecast.ensemble.fits)} formulas were fitted to {len(done.runs)} runs by a Huber loss on ln L "
+        "(δ = 1e-3) and weighed by how well each forecast the dearer runs of this ladder from the cheaper ones. N "
+        "counts every weight, embeddings included; D counts tokens, here characters. Runs that branch off one training "
+        f"trunk are resampled together. The interval was widened {done.forecast.ensemble.widening:.2f} times, as the "
+        "backtests ask."
     )
 
 
-def _status_prose(fitted: Fit) -> str:
-    doubts = [doubt for doubt in (fitted.status, *fitted.status.also) if not doubt.converged]
-    if not doubts:
-        return "The fit converged, and nothing speaks against it."
-    return "\n".join(f"- **{doubt.outcome}**: {doubt.cause} {doubt.remedy}" for doubt in doubts)
-
-
-def _parameters(fitted: Fit) -> Table:
-    meaning = {parameter.symbol: parameter.meaning for parameter in fitted.form.parameters}
+def _forms(done: Demonstration) -> Table:
     rows = [
-        {"name": name, "value": e.value, "low": e.low, "high": e.high, "meaning": meaning[name]}
-        for name, e in fitted.parameters.items()
+        {**row, "missed": 100 * (row["loss"] / done.result["score"]["measured"] - 1), "constants": _constants(row)}
+        for row in done.record["forms"]
     ]
-    return Table(
-        rows,
-        titles={"name": "Constant", "value": "Value", "low": f"{fitted.level:.0%} from", "high": "to", "meaning": ""},
-        formats={"value": "number", "low": "number", "high": "number"},
-    )
+    titles = {"formula": "L", "weight": "Weight", "loss": "Says", "missed": "Missed by", "constants": "Constants"}
+    return Table(rows, titles=titles, formats={"weight": "number", "loss": "loss", "missed": "percent"})
+
+
+def _constants(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in row["constants"].items())
+
+
+def _status_prose(ensemble: Ensemble) -> str:
+    doubts = [
+        f"- {fitted.form.name} — **{doubt.outcome}**: {doubt.cause} {doubt.remedy}"
+        for fitted in ensemble.fits
+        for doubt in (fitted.status, *fitted.status.also)
+        if not doubt.converged
+    ]
+    return "\n".join(doubts) or "The fits converged, and nothing speaks against them."
 
 
 def _training_caption(done: Demonstration) -> str:
@@ -205,14 +220,10 @@ def _budgets(done: Demonstration) -> Table:
                 "cost": b.cost_usd.value if b else None,
             }
         )
-    return Table(
-        rows,
-        titles={
-            "title": "Budget", "flops": "Compute", "params": "N", "tokens": "D", "loss": "Loss",
-            "hours": "Device-hours", "days": "Days", "cost": "Rent",
-        },
-        formats={"flops": "flops", "params": "count", "tokens": "count", "loss": "loss", "hours": "count", "cost": "usd"},
-    )  # fmt: skip
+    titles = {"title": "Budget", "flops": "Compute", "params": "N", "tokens": "D", "loss": "Loss"}
+    titles |= {"hours": "Device-hours", "days": "Days", "cost": "Rent"}
+    formats = {"flops": "flops", "params": "count", "tokens": "count", "loss": "loss", "hours": "count", "cost": "usd"}
+    return Table(rows, titles=titles, formats=formats)
 
 
 def _runs_table(done: Demonstration) -> Table:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from isoflop.errors import SpecError, StoreError
 from isoflop.execute import available_cores
+from isoflop.forecasting.forecast import AVERAGE
 
 if TYPE_CHECKING:
     from isoflop.train.spec import TrunkSpec
+    from isoflop.train.speed import Speed
 
 PLAN_VERSION = 1
-FORM = "chinchilla"
+FORM = AVERAGE
 LEVEL = 0.9
 
 
@@ -87,8 +89,8 @@ class LadderPlan:
             ) from None
 
 
-def make_plan(minutes: float, seed: int) -> LadderPlan:
-    """Measure this machine and design a ladder with its target for ``minutes`` of wall time.
+def make_plan(minutes: float, seed: int, speed: Speed | None = None) -> LadderPlan:
+    """Design a ladder with its target for ``minutes`` of wall time, at the given speed or that of this machine.
 
     Raises SpecError when the time is too short, MissingExtra without the trainer, TrainingFailure when the
     measurement fails.
@@ -97,7 +99,7 @@ def make_plan(minutes: float, seed: int) -> LadderPlan:
     from isoflop.train.speed import measure_speed
 
     cores = available_cores()
-    speed = measure_speed(cores=cores)
+    speed = speed or measure_speed(cores=cores)
     design = design_ladder(speed, minutes * 60, len(cores), seed)
     return LadderPlan(
         minutes=minutes,
