@@ -25,7 +25,9 @@ def ladder(seed: int, noise: float = 0.005) -> Runs:
 def test_prediction_intervals_hold_new_runs_about_nine_times_in_ten_when_the_form_is_right() -> None:
     held = []
     for seed in range(40):
-        made = forecast(ladder(seed), N=[6e9, 1e10, 2e10], D=[1e11, 2e11, 4e11], replicates=150, seed=seed)
+        made = forecast(
+            ladder(seed), form="chinchilla", N=[6e9, 1e10, 2e10], D=[1e11, 2e11, 4e11], replicates=150, seed=seed
+        )
         noise = np.exp(np.random.default_rng(10_000 + seed).normal(0, 0.005, 3))
         new = TRUTH(N=[6e9, 1e10, 2e10], D=[1e11, 2e11, 4e11]) * noise
         held += list((made.low <= new) & (new <= made.high))
@@ -34,7 +36,7 @@ def test_prediction_intervals_hold_new_runs_about_nine_times_in_ten_when_the_for
 
 def test_chinchilla_70b_is_forecast_from_the_240_points(data_dir: Path) -> None:
     runs = read_runs(data_dir / "runs" / "chinchilla_besiroglu" / "runs.csv", where="kept_240")
-    made = forecast(runs, N=70e9, D=1.4e12)
+    made = forecast(runs, form="chinchilla", N=70e9, D=1.4e12)
     assert made.loss[0] == pytest.approx(1.97337, abs=1e-4)
     assert made.low[0] < 1.9734 < made.high[0]
     assert made.extrapolation[0] == pytest.approx(45.4, abs=0.1)
@@ -62,7 +64,7 @@ def test_a_higher_level_widens_the_interval_and_quantiles_are_ordered() -> None:
 
 
 def test_the_interval_widens_with_distance() -> None:
-    made = forecast(ladder(2), N=[1e9, 1e11, 1e13], D=[2e10, 2e12, 2e14])
+    made = forecast(ladder(2), form="chinchilla", N=[1e9, 1e11, 1e13], D=[2e10, 2e12, 2e14])
     width = (made.high - made.low) / made.loss
     assert width[0] < width[1] < width[2]
 
@@ -87,7 +89,7 @@ def test_the_interval_score_is_the_width_plus_the_penalty_for_missing() -> None:
 
 
 def test_scores_count_what_was_inside() -> None:
-    made = forecast(ladder(0), N=[1e9, 1e9], D=[2e10, 2e10], replicates=50)
+    made = forecast(ladder(0), form="chinchilla", N=[1e9, 1e9], D=[2e10, 2e10], replicates=50)
     scores = score(made, np.array([made.loss[0], made.high[0] * 1.1]))
     assert scores.coverage == 0.5
     assert scores.n_targets == 2

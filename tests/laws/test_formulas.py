@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from isoflop.errors import FormulaError, LawError
 from isoflop.laws import FORMS, Form, Law, find_form, form_latex
+from isoflop.laws.algebra import to_sympy
 from isoflop.laws.expression import parse
 from isoflop.laws.printing import latex_symbol, to_latex
-from isoflop.laws.algebra import to_sympy
 
 
 @pytest.mark.parametrize(

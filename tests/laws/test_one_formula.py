@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from isoflop.errors import LawError
 from isoflop.laws import FORMS, Form, Law, form_javascript, optimal_split, published_laws
+from isoflop.laws.compiled import compile_form
 from isoflop.laws.law import evaluate
 from isoflop.laws.optimum import has_closed_optimum
-from isoflop.laws.compiled import compile_form
 
 FARSEER = Form("exp(a3*N**gamma + b3) + exp(a2*N**beta + b2)*D**(-exp(a1*N**alpha + b1))")
 WORKING = {"offset": (0.5, 2.0), "scale": (-1.5, 0.5), "exponent": (0.1, 0.6), "real": (-0.3, 0.3)}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def allocate(
     runs: Annotated[
-        Path | None, typer.Argument(metavar="[RUNS]", help="Table of runs to fit; or give --law.", show_default=False)
+        Path | None, typer.Argument(metavar="RUNS", help="Table of runs to fit; or give --law.", show_default=False)
     ] = None,
     compute: Annotated[
         list[str] | None,
@@ -27,7 +27,8 @@ def allocate(
         str | None, typer.Option("--law", metavar="NAME", help="A published law instead of runs; see isoflop laws.")
     ] = None,
     unique_tokens: Annotated[
-        str | None, typer.Option("--unique-tokens", help="Distinct tokens at hand, for data-constrained forms.")
+        str | None,
+        typer.Option("--unique-tokens", metavar="U", help="Distinct tokens at hand, for data-constrained forms."),
     ] = None,
     form: opt.FormOption = "chinchilla",
     level: opt.Level = 0.9,
@@ -37,10 +38,14 @@ def allocate(
     replicates: opt.Replicates = 400,
     seed: opt.Seed = 0,
     loss_unit: opt.LossUnit = None,
+    bytes_per_token: opt.BytesPerToken = None,
     params_convention: opt.Convention = None,
+    drop_bad: opt.DropBad = False,
     json: opt.Json = False,
 ) -> None:
-    """Split a compute budget between parameters and tokens, and say how much the split matters.
+    """Split a compute budget between parameters and tokens.
+
+    It also says how much the split matters: the range of N that costs next to nothing.
 
     Examples: isoflop allocate runs.csv --compute 1e24;  isoflop allocate --law besiroglu2024 --compute 5.76e23
     """
@@ -62,7 +67,8 @@ def allocate(
     else:
         assert runs is not None  # the door above
         chosen = find_form(form)
-        table = opt.read_for(runs, chosen, column, where, loss_unit, params_convention)
+        reading = opt.Reading(column, where, loss_unit, bytes_per_token, params_convention, drop_bad)
+        table = opt.read_for(runs, chosen, reading)
         source = fit(chosen, table, objective=objective, replicates=replicates, level=level, seed=seed)
     answers = [split(source, budget, level=level, **others) for budget in compute]
     if json:
@@ -96,11 +102,11 @@ def _show(answers: list[Allocation]) -> None:
 
 
 def _show_one(a: Allocation) -> None:
-    from isoflop.cli.output import print_table
+    from isoflop.cli.output import percent, print_table, times
     from isoflop.units import format_count, format_flops
 
     def row(name: str, estimate: Estimate, show: Callable[[float], str]) -> list[str]:
-        interval = f"[{show(estimate.low)}, {show(estimate.high)}]" if a.level else "no draws at hand"
+        interval = f"[{show(estimate.low)}, {show(estimate.high)}]" if estimate.low < estimate.high else "–"
         return [name, show(estimate.value), interval]
 
     rows = [
@@ -110,15 +116,18 @@ def _show_one(a: Allocation) -> None:
         row("loss", a.loss, lambda value: f"{value:.4f}"),
     ]
     low, high = (tuple(map(format_count, edge)) for edge in (a.valley.within_loss, a.valley.within_compute))
-    beyond = [f"{a.extrapolation:.3g} times the compute of the largest run."] if (a.extrapolation or 0) > 1 else []
+    reach = a.extrapolation or 0
+    beyond = [f"This budget is {times(reach)} the compute of the largest run."] if reach > 1 else []
+    no_spread = [] if a.level else ["No intervals: a published law comes without the runs that would give them."]
     print_table(
         f"{format_flops(a.flops)} by {a.law.name}: L = {a.law.form.formula}",
-        ["compute-optimal", "value>", f"{a.level:.0%} interval>" if a.level else "interval>"],
+        ["compute-optimal", "value>", f"{percent(a.level)} interval>" if a.level else "interval>"],
         rows,
         [
-            f"N from {low[0]} to {low[1]} is within 1 % of the best loss.",
-            f"N from {high[0]} to {high[1]}: 10 % more compute makes up for the split.",
+            f"Any N from {low[0]} to {low[1]} loses at most 1 % of the loss.",
+            f"Any N from {high[0]} to {high[1]} needs at most 10 % more compute to do as well.",
             *beyond,
+            *no_spread,
             *a.notes,
         ],
     )

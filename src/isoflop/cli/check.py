@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from isoflop.cli import options as opt
+
+if TYPE_CHECKING:
+    from isoflop.runs.checks import Finding
+    from isoflop.runs.table import Runs
 
 
 def check(
@@ -14,34 +19,45 @@ def check(
     column: opt.Columns = None,
     where: opt.Where = None,
     loss_unit: opt.LossUnit = None,
+    bytes_per_token: opt.BytesPerToken = None,
     params_convention: opt.Convention = None,
+    drop_bad: opt.DropBad = False,
     flops_factor: Annotated[
-        float, typer.Option("--flops-factor", help="Report runs whose C differs from 6ND by more than this factor.")
+        float,
+        typer.Option(
+            "--flops-factor",
+            metavar="X",
+            help="Report runs whose C differs from 6ND by more than this factor.",
+            parser=opt.number_within("--flops-factor", 1, 1e6, "1.25 is the default."),
+        ),
     ] = 1.25,
     json: opt.Json = False,
 ) -> None:
-    """Report what looks wrong in a table of runs; nothing is dropped or changed.
+    """Report what looks wrong in a table of runs.
 
-    The exit code is 1 when something is found that would make a fit meaningless.
+    The file is never changed. The exit code is 1 when something is found that would make a fit meaningless.
     """
-    from isoflop.cli.output import print_json, print_table
+    from isoflop.cli.output import print_json
     from isoflop.runs.checks import check_runs
-    from isoflop.runs.columns import parse_column_options
-    from isoflop.runs.reading import read_runs
+    from isoflop.runs.run import REQUIRED
 
-    table = read_runs(
-        runs,
-        columns=parse_column_options(column or []),
-        where=where,
-        loss_unit=loss_unit,  # type: ignore[arg-type]  # read_runs names the allowed units when this is not one
-        params_convention=params_convention,
-    )
+    reading = opt.Reading(column, where, loss_unit, bytes_per_token, params_convention, drop_bad)
+    table = reading.read(runs, REQUIRED)
     findings = check_runs(table, flops_factor=flops_factor)
     if json:
         print_json({"n_runs": len(table), "notes": table.notes, "findings": findings})
     else:
         opt.say(table.notes)
-        rows = [[f.severity, f.kind, f"{f.message} {f.remedy}"] for f in findings]
-        print_table(f"{len(table)} runs in {table.source}: {len(findings)} finding(s)", ["", "what", "why"], rows)
+        _show(table, findings)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
+
+
+def _show(table: Runs, findings: Sequence[Finding]) -> None:
+    from isoflop.cli.output import count_of, print_table
+
+    title = f"{count_of(len(table), 'run')} in {table.source}: "
+    rows = [[f.severity, f.kind.replace("_", " "), f"{f.message} {f.remedy}"] for f in findings]
+    print_table(
+        title + (count_of(len(findings), "finding") if findings else "nothing looks wrong."), ["", "what", "why"], rows
+    )

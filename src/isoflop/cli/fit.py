@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from isoflop.cli import options as opt
 
@@ -19,14 +17,16 @@ def fit(
     where: opt.Where = None,
     objective: opt.ObjectiveOption = "log_huber",
     level: opt.Level = 0.9,
-    starts: Annotated[int, typer.Option("--starts", help="Random starts of the solver.")] = 32,
+    starts: opt.Starts = 32,
     replicates: opt.Replicates = 400,
     seed: opt.Seed = 0,
     loss_unit: opt.LossUnit = None,
+    bytes_per_token: opt.BytesPerToken = None,
     params_convention: opt.Convention = None,
+    drop_bad: opt.DropBad = False,
     json: opt.Json = False,
 ) -> None:
-    """Fit a form to a table of runs: constants with intervals, and how far to trust them.
+    """Fit a form to runs: constants, intervals, and how far to trust them.
 
     Example: isoflop fit runs.csv --column N=params --column D=tokens --where "kept_240"
     """
@@ -35,7 +35,8 @@ def fit(
     from isoflop.laws.catalogue import find_form
 
     chosen = find_form(form)
-    table = opt.read_for(runs, chosen, column, where, loss_unit, params_convention)
+    reading = opt.Reading(column, where, loss_unit, bytes_per_token, params_convention, drop_bad)
+    table = opt.read_for(runs, chosen, reading)
     fitted = fit_form(chosen, table, objective=objective, starts=starts, replicates=replicates, level=level, seed=seed)
     if json:
         print_json(as_json(fitted))
@@ -65,7 +66,7 @@ def as_json(fitted: Fit) -> dict[str, Any]:
 
 
 def _show(fitted: Fit) -> None:
-    from isoflop.cli.output import number, print_table, span
+    from isoflop.cli.output import count_of, number, percent, print_table, span
 
     meaning = {parameter.symbol: parameter.meaning for parameter in fitted.form.parameters}
     rows = [
@@ -74,13 +75,13 @@ def _show(fitted: Fit) -> None:
     ]
     spread = float((fitted.residuals**2).mean() ** 0.5)
     doubts = [str(doubt) for doubt in (fitted.status, *fitted.status.also) if not doubt.converged]
+    quality = (
+        f"Residuals: {spread:.2%} of the loss (rms). Objective: {fitted.objective.name} "
+        f"{fitted.objective_value:.7g}, reached from {fitted.agreeing:.0%} of the starts."
+    )
     print_table(
-        f"L = {fitted.form.formula}   ({fitted.n_runs} runs, N counted as {fitted.params_convention})",
-        ["", "value>", f"{fitted.level:.0%} interval>", ""],
+        f"L = {fitted.form.formula}   ({count_of(fitted.n_runs, 'run')}, N counted as {fitted.params_convention})",
+        ["", "value>", f"{percent(fitted.level)} interval>", ""],
         rows,
-        [
-            f"{fitted.objective.name} {fitted.objective_value:.10g}; rms residual {spread:.2%} of the loss",
-            f"{fitted.agreeing:.0%} of the starts agree",
-            *(doubts or ["status: converged"]),
-        ],
+        [*(f"Status: {doubt}" for doubt in doubts or ["converged."]), quality],
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +12,14 @@ import typer
 from isoflop.cli import options as opt
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from isoflop.forecasting.forecast import Forecast
     from isoflop.forecasting.scores import Scores
     from isoflop.laws.form import Form
-    from isoflop.runs.table import Runs
+
+    Array = NDArray[np.float64]
 
 
 def forecast(
@@ -24,9 +30,14 @@ def forecast(
     ] = None,
     targets: Annotated[
         Path | None,
-        typer.Option("--targets", metavar="OTHER", help="Forecast each row of a table; score it where it has a loss."),
+        typer.Option("--targets", metavar="OTHER", help="Forecast each row of a table; score those that have a loss."),
     ] = None,
-    form: opt.FormOption = "chinchilla",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--form", metavar="F", help="average weighs several forms by backtests; or one form by name, or a formula."
+        ),
+    ] = "average",
     level: opt.Level = 0.9,
     column: opt.Columns = None,
     where: opt.Where = None,
@@ -37,7 +48,9 @@ def forecast(
     replicates: opt.Replicates = 400,
     seed: opt.Seed = 0,
     loss_unit: opt.LossUnit = None,
+    bytes_per_token: opt.BytesPerToken = None,
     params_convention: opt.Convention = None,
+    drop_bad: opt.DropBad = False,
     json: opt.Json = False,
 ) -> None:
     """Forecast losses with prediction intervals.
@@ -46,38 +59,60 @@ def forecast(
     """
     from isoflop.cli.output import print_json
     from isoflop.errors import BadInput
+    from isoflop.forecasting.forecast import AVERAGE
     from isoflop.forecasting.forecast import forecast as predict
-    from isoflop.forecasting.scores import score
     from isoflop.laws.catalogue import find_form
 
-    if bool(at) == bool(targets):
+    if bool(at) == bool(targets) or (targets_where and not targets):
         raise BadInput(
-            "A forecast needs a target: give --at N=70e9,D=1.4e12 (repeatable) or --targets OTHER.csv, one of the two."
+            "A forecast needs a target: give --at N=70e9,D=1.4e12 (repeatable) or --targets OTHER.csv, one of the two; "
+            "--targets-where goes with --targets."
         )
-    chosen = find_form(form)
-    table = opt.read_for(runs, chosen, column, where, loss_unit, params_convention)
-    if targets is None:
-        wanted, measured = _at_targets(at or [], chosen), None
-    else:
-        others = opt.read_for(targets, chosen, column, targets_where, loss_unit, params_convention, needs_loss=False)
-        wanted = {symbol: others.column(name) for symbol, name in chosen.columns.items()}
-        wanted |= {"N": others.params, "D": others.tokens}
-        measured = others.loss if _scorable(others) else None
-    made = predict(table, form=chosen, level=level, objective=objective, replicates=replicates, seed=seed, **wanted)
-    scores = score(made, measured) if measured is not None else None
+    chosen = find_form("chinchilla" if form == AVERAGE else form)  # the averaged forms are of N and D, as it is
+    reading = opt.Reading(column, where, loss_unit, bytes_per_token, params_convention, drop_bad)
+    wanted = _at_targets(at, chosen) if at else {}
+    measured: Array | None = None
+    table = opt.read_for(runs, chosen, reading)
+    if targets is not None:
+        wanted, measured = _table_targets(targets, chosen, replace(reading, where=targets_where))
+    asked = AVERAGE if form == AVERAGE else chosen
+    made = predict(table, form=asked, level=level, objective=objective, replicates=replicates, seed=seed, **wanted)
+    scores = _scores(made, measured) if measured is not None else None
     if json:
         print_json(as_json(made, scores, measured))
     else:
         _show(made, scores, measured)
 
 
-def _scorable(others: Runs) -> bool:
+def _table_targets(path: Path, form: Form, reading: opt.Reading) -> tuple[dict[str, Array], Array | None]:
+    """The variables of each row, and its loss (NaN where a row has none), or None where no row has one."""
     import numpy as np
 
-    return others.has("loss") and bool(np.isfinite(others.loss).all())
+    others = opt.read_targets(path, form, reading)
+    wanted = {symbol: np.asarray(others.column(name), dtype=float) for symbol, name in form.columns.items()}
+    wanted |= {"N": others.params, "D": others.tokens}
+    if not others.has("loss"):
+        return wanted, None
+    measured = np.where(np.isfinite(others.loss) & (others.loss > 0), others.loss, np.nan)
+    known = int(np.isfinite(measured).sum())
+    if known < len(measured):
+        opt.say([f"{path.name}: {known} of {len(measured)} rows have a loss; the scores are over those."])
+    return wanted, measured if known else None
 
 
-def _at_targets(texts: list[str], form: Form) -> dict[str, Any]:
+def _scores(made: Forecast, measured: Array) -> Scores:
+    """Scores over the targets whose loss is known."""
+    import numpy as np
+
+    from isoflop.forecasting.scores import score
+
+    known = np.isfinite(measured)
+    kept = {name: getattr(made, name)[known] for name in ("flops", "loss", "low", "high", "extrapolation", "draws")}
+    variables = {name: values[known] for name, values in made.variables.items()}
+    return score(replace(made, variables=variables, **kept), measured[known])
+
+
+def _at_targets(texts: list[str], form: Form) -> dict[str, Array]:
     """``N=70e9,D=1.4e12`` per target, as one array per symbol."""
     import numpy as np
 
@@ -88,9 +123,12 @@ def _at_targets(texts: list[str], form: Form) -> dict[str, Any]:
     names = set(completed[0])
     if any(set(target) != names for target in completed):
         raise BadInput(f"The targets name different variables: {'; '.join(texts)}. Name the same ones in each --at.")
-    return {
-        name: np.concatenate([target[name] for target in completed]) for name in names if name != "C" or names == {"C"}
-    }
+    kept = [name for name in names if name != "C" or names == {"C"}]
+    return {name: np.concatenate([target[name] for target in completed]) for name in kept}
+
+
+LARGEST = 1e60
+"""Of a count in --at: beyond any machine, and 6ND stays a finite float."""
 
 
 def _read_target(text: str, form: Form) -> dict[str, float]:
@@ -108,10 +146,15 @@ def _read_target(text: str, form: Form) -> dict[str, float]:
                 f"as in --at N=70e9,D=1.4e12.{did_you_mean(name, known)}"
             )
         values[name] = parse_flops(value) if name == "C" else parse_count(value, f"{name} in --at")
+        if not 1 <= values[name] <= LARGEST:
+            raise BadInput(
+                f"In --at '{text}': {name} = {values[name]:g} is no count. Allowed: 1 to {LARGEST:g}. Suffixes such as "
+                f"1.3B are read."
+            )
     return values
 
 
-def as_json(made: Forecast, scores: Scores | None, measured: Any = None) -> dict[str, Any]:
+def as_json(made: Forecast, scores: Scores | None, measured: Array | None = None) -> dict[str, Any]:
     """A forecast as JSON: forecasts [{params, tokens, flops, loss, low, high, level, extrapolation}], scores."""
     rows = []
     for i in range(len(made)):
@@ -126,10 +169,12 @@ def as_json(made: Forecast, scores: Scores | None, measured: Any = None) -> dict
             "extrapolation": made.extrapolation[i],
         }
         others = {name: values[i] for name, values in made.variables.items() if name not in ("N", "D", "C")}
-        rows.append({**row, **others, **({"measured": measured[i]} if measured is not None else {})})
+        rows.append({**row, **others, **({} if measured is None else {"measured": measured[i]})})
     answer: dict[str, Any] = {
         "forecasts": rows,
-        "form": made.fit.form.formula,
+        "form": _formula(made),
+        "forms": _forms(made),
+        "widening": made.ensemble.widening,
         "status": made.fit.status.outcome,
         "n_runs": made.fit.n_runs,
         "notes": made.notes,
@@ -137,32 +182,69 @@ def as_json(made: Forecast, scores: Scores | None, measured: Any = None) -> dict
     return {**answer, "scores": scores} if scores else answer
 
 
+def _formula(made: Forecast) -> str:
+    return made.fit.form.formula if len(made.ensemble.fits) == 1 else "average"
+
+
+def _forms(made: Forecast) -> list[dict[str, Any]]:
+    """Each form with its weight and its own losses."""
+    return [
+        {"form": fitted.form.formula, "weight": weight, "status": fitted.status.outcome, "loss": losses}
+        for fitted, weight, losses in zip(made.ensemble.fits, made.ensemble.weights, made.by_form, strict=True)
+    ]
+
+
 SHOWN = 40
 """Rows of a table of targets that a person is shown; --json has them all."""
 
 
-def _show(made: Forecast, scores: Scores | None, measured: Any) -> None:
-    from isoflop.cli.output import number, print_table
+def _show(made: Forecast, scores: Scores | None, measured: Array | None) -> None:
+    from isoflop.cli.output import count_of, percent, print_table
+
+    header = ["N>", "D>", "FLOP>", "beyond>", "loss>", f"{percent(made.level)} prediction>"]
+    rows = [_row(made, i) for i in range(min(len(made), SHOWN))]
+    if measured is not None:
+        header += ["measured>", "error>"]
+        rows = [row + _measured(made.loss[i], measured[i]) for i, row in enumerate(rows)]
+    notes = [f"… and {len(made) - SHOWN} more; --json has all."] if len(made) > SHOWN else []
+    print_table(
+        f"{_title(made)}, fitted to {count_of(made.fit.n_runs, 'run')}",
+        header,
+        rows,
+        [
+            *notes,
+            f"beyond: compute over that of the largest run, {made.fit.runs.flops.max():.3g} FLOP.",
+            *([_scored(scores)] if scores else []),
+            *made.notes,
+        ],
+    )
+
+
+def _title(made: Forecast) -> str:
+    fits, weights = made.ensemble.fits, made.ensemble.weights
+    if len(fits) == 1:
+        return f"L = {made.fit.form.formula}"
+    return "Average of " + ", ".join(f"{f.form.name} ({w:.0%})" for f, w in zip(fits, weights, strict=True))
+
+
+def _row(made: Forecast, i: int) -> list[str]:
+    from isoflop.cli.output import loss, number, times
     from isoflop.units import format_count
 
-    rows = []
-    for i in range(min(len(made), SHOWN)):
-        row = [format_count(made.params[i]), format_count(made.tokens[i]), number(made.flops[i], 3)]
-        row += [f"{made.loss[i]:.4f}", f"[{made.low[i]:.4f}, {made.high[i]:.4f}]", f"{made.extrapolation[i]:.3g}×"]
-        if measured is not None:
-            row += [f"{measured[i]:.4f}", f"{made.loss[i] / measured[i] - 1:+.2%}"]
-        rows.append(row)
-    header = ["N>", "D>", "FLOP>", "loss>", f"{made.level:.0%} prediction>", "C over data>"]
-    notes = [f"… and {len(made) - SHOWN} more; --json has all."] if len(made) > SHOWN else []
-    if scores:
-        notes.append(
-            f"{scores.n_targets} targets: median error {scores.median_abs_rel_error:.2%}, bias {scores.bias:+.2%}, "
-            f"{scores.coverage:.0%} inside the {scores.level:.0%} interval, "
-            f"mean interval score {scores.mean_interval_score:.4f} (in units of the loss)"
-        )
-    print_table(
-        f"L = {made.fit.form.formula}, fitted to {made.fit.n_runs} runs up to {made.fit.runs.flops.max():.3g} FLOP",
-        header + (["measured>", "error>"] if measured is not None else []),
-        rows,
-        [*notes, *made.notes],
+    interval = f"[{loss(made.low[i])}, {loss(made.high[i])}]" if made.low[i] < made.high[i] else "–"
+    sizes = ["–" if math.isnan(size) else format_count(size) for size in (made.params[i], made.tokens[i])]
+    return [*sizes, number(made.flops[i], 3), times(made.extrapolation[i]), loss(made.loss[i]), interval]
+
+
+def _measured(loss: float, measured: float) -> list[str]:
+    return [f"{measured:.4f}", f"{loss / measured - 1:+.2%}"] if measured > 0 else ["–", "–"]
+
+
+def _scored(scores: Scores) -> str:
+    from isoflop.cli.output import count_of, percent
+
+    return (
+        f"{count_of(scores.n_targets, 'target')} scored: median error {scores.median_abs_rel_error:.2%}, bias "
+        f"{scores.bias:+.2%}; {scores.coverage:.0%} inside the {percent(scores.level)} interval; mean interval score "
+        f"{scores.mean_interval_score:.4f}, in units of the loss (lower is better)."
     )

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def laws(
-    name: Annotated[str | None, typer.Argument(help="Show the card of one law or form.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show the card of one law or form.", show_default=False)
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """List the forms and published laws, or show one in full."""
@@ -78,18 +80,14 @@ def law_json(law: Law) -> dict[str, Any]:
 def _list(forms: dict[str, Form], published: dict[str, Law]) -> None:
     from isoflop.cli.output import print_table
 
-    def short(text: str) -> str:
-        return text if len(text) <= 48 else text[:46] + "…"
-
-    print_table(
-        "Forms, to be fitted", ["name", "formula"], [[form.name, short(form.formula)] for form in forms.values()]
-    )
+    print_table("Forms, to be fitted", ["name", "formula…"], [[form.name, form.formula] for form in forms.values()])
+    print()
     rows = [[law.name, law.form.name, law.source.split(", arXiv")[0]] for law in published.values()]
     print_table(
         "Published laws, with their constants",
         ["name", "form", "source"],
         rows,
-        ["isoflop laws NAME shows one in full."],
+        ["`isoflop laws NAME` shows one in full."],
     )
 
 
@@ -101,7 +99,7 @@ def _form_card(form: Form, published: list[Law]) -> None:
         ["parameter", "kind", "plausible>", "meaning"],
         [[p.symbol, p.kind, f"{number(p.low)} to {number(p.high)}", p.meaning] for p in form.parameters],
         [
-            f"L = {form.formula}",
+            f"Formula: L = {form.formula}",
             "Variables: " + "; ".join(f"{v.symbol} = {v.meaning} (column {v.column})" for v in form.variables),
             f"Source: {form.source}",
             f"Use it for: {form.about}",
@@ -120,9 +118,9 @@ def _law_card(law: Law) -> None:
         ["constant", "value>", "unit", "meaning"],
         [[name, f"{value:.10g}", meaning[name][1], meaning[name][0]] for name, value in law.constants.items()],
         [
-            f"L = {law.form.formula}   in {law.loss_unit}, N counted as {law.params_convention}",
+            f"Formula: L = {law.form.formula}, in {law.loss_unit}, N counted as {law.params_convention}",
             f"Source: {law.source}",
-            f"Caution: {law.caution}",
+            *([f"Caution: {law.caution}"] if law.caution else []),
             f"LaTeX: {law.latex}",
             f"JavaScript: {law.javascript}",
         ],

@@ -5,17 +5,24 @@ Heavy packages are imported inside the verbs, so that ``isoflop --help`` answers
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from isoflop.cli import allocate, check, demo, fit, forecast, laws
+from isoflop.cli.usage import UsageError, Verbs, explained
 from isoflop.errors import IsoflopError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 app = typer.Typer(
     name="isoflop",
     help="The workbench for neural scaling laws: measure, predict, allocate.",
+    cls=Verbs,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,16 +54,42 @@ def _root(
     """The workbench for neural scaling laws: measure, predict, allocate."""
 
 
-def main() -> None:
-    """Run the command line. Exit code 0: done; 1: it could not be done; 2: bad use; 130: interrupted."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit. Code 0: done; 1: it could not be done; 2: bad use; 130: interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without α shows ? rather than a traceback
+    sys.exit(_code(arguments))
+
+
+def _code(arguments: Sequence[str] | None) -> int:
     try:
-        app()
+        code = app(arguments, prog_name="isoflop", standalone_mode=False) or 0
+        sys.stdout.flush()  # a full disk shows here, while it can still be told
     except IsoflopError as error:
-        print(f"isoflop: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("isoflop: interrupted; the same command goes on where this one stopped.", file=sys.stderr)
-        sys.exit(130)
+        return _refuse(str(error), error.exit_code)
+    except UsageError as error:
+        return _refuse(explained(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left; there is nobody to tell
-        sys.exit(1)
+        return _leave_quietly()
+    except OSError as error:
+        return _refuse(f"The system refused: {error}. Mend that and give the same command again.", 1)
+    if code == INTERRUPTED:
+        print("isoflop: interrupted. Give the same command again; a demo goes on where it stopped.", file=sys.stderr)
+    return int(code)
+
+
+def _refuse(message: str, code: int) -> int:
+    from isoflop.cli.output import wrapped
+
+    whole_help = message.startswith("Usage:")
+    print(message if whole_help else wrapped(f"isoflop: {message}", sys.stderr), file=sys.stderr)
+    return code
+
+
+def _leave_quietly() -> int:
+    """The reader of our output has left: nobody is told, and Python's own flush at exit must not complain either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isoflop.errors import BadInput
+
 if TYPE_CHECKING:
     from isoflop.laws.form import Form
     from isoflop.runs.table import Runs
+
+
+def number_within(option: str, low: float, high: float, advice: str, *, whole: bool = False) -> Callable[..., float]:
+    """A parser of one option's value: a finite number from low to high, else a refusal that ends with the advice."""
+
+    def parse(text: str | float) -> float:
+        try:
+            value = int(text) if whole else float(text)
+        except ValueError:
+            value = math.nan
+        if low <= value <= high:
+            return value
+        allowed = (
+            f"{'a whole number' if whole else 'a number'} from {low:,g} {f'to {high:,g}' if high < math.inf else 'up'}"
+        )
+        raise BadInput(f"{option} {text} is not allowed: it must be {allowed}. {advice}")
+
+    return parse
+
+
+def _level(text: str | float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if 0 < value < 1:
+        return value
+    percent = f" Did you mean {value / 100:g}?" if 1 < value < 100 else ""
+    raise BadInput(f"--level {text} is not allowed: it must lie between 0 and 1. Write 0.9 for 90 %.{percent}")
+
 
 RunsFile = Annotated[Path, typer.Argument(metavar="RUNS", help="Table of runs: .csv, .tsv, .parquet, .jsonl or .json.")]
 Columns = Annotated[
@@ -22,61 +56,126 @@ Where = Annotated[
     str | None, typer.Option("--where", metavar="EXPR", help="Keep the rows for which this holds: 'params > 100M'.")
 ]
 LossUnit = Annotated[
-    str | None, typer.Option("--loss-unit", help="Unit of the loss: nats (default), bits or bits_per_byte.")
+    str | None,
+    typer.Option("--loss-unit", metavar="UNIT", help="Unit of the loss: nats (default), bits or bits_per_byte."),
+]
+BytesPerToken = Annotated[
+    float | None,
+    typer.Option(
+        "--bytes-per-token",
+        metavar="B",
+        help="Bytes of text a token, for a loss in bits per byte; or a column bytes_per_token.",
+        parser=number_within("--bytes-per-token", 1e-3, 1e3, "English text has about 4."),
+    ),
 ]
 Convention = Annotated[
     str | None,
-    typer.Option("--params-convention", help="How N was counted: total (default), non_embedding or active."),
+    typer.Option(
+        "--params-convention", metavar="HOW", help="How N was counted: total (default), non_embedding or active."
+    ),
+]
+DropBad = Annotated[
+    bool, typer.Option("--drop-bad", help="Leave out rows whose numbers cannot be used, instead of refusing them.")
 ]
 FormOption = Annotated[
     str, typer.Option("--form", metavar="F", help="A form by name, or a formula: 'E + A/N**alpha + B/D**beta'.")
 ]
 ObjectiveOption = Annotated[
-    str, typer.Option("--objective", help="What is minimised: log_huber, least_squares or student_t.")
+    str, typer.Option("--objective", metavar="O", help="What is minimised: log_huber, least_squares or student_t.")
 ]
-Level = Annotated[float, typer.Option("--level", help="Level of the intervals, between 0 and 1.")]
-Replicates = Annotated[int, typer.Option("--replicates", help="Bootstrap replicates.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of all randomness.")]
+Level = Annotated[
+    float,
+    typer.Option("--level", metavar="P", help="Level of the intervals, between 0 and 1.", parser=_level),
+]
+Starts = Annotated[
+    int,
+    typer.Option(
+        "--starts",
+        metavar="K",
+        help="Random starts of the solver.",
+        parser=number_within("--starts", 1, 100_000, "32 is the default.", whole=True),
+    ),
+]
+Replicates = Annotated[
+    int,
+    typer.Option(
+        "--replicates",
+        metavar="K",
+        help="Bootstrap replicates; 0 gives no intervals.",
+        parser=number_within("--replicates", 0, 100_000, "400 is the default; 4,000 steadies wide levels.", whole=True),
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        metavar="K",
+        help="Seed of all randomness.",
+        parser=number_within("--seed", 0, math.inf, "Any seed is as good as another.", whole=True),
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 
 
-def read_for(
-    path: Path,
-    form: Form | None,
-    columns: list[str] | None,
-    where: str | None,
-    loss_unit: str | None,
-    params_convention: str | None,
-    *,
-    needs_loss: bool = True,
-) -> Runs:
-    """Read the runs that a form needs, and say on stderr what was taken for what and what looks wrong."""
-    from isoflop.runs.checks import check_runs
-    from isoflop.runs.columns import parse_column_options
-    from isoflop.runs.reading import read_runs
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a table is to be read: each field is the option of its name."""
 
-    inputs = tuple(form.columns.values()) if form else ("params", "tokens")
-    needs = tuple(dict.fromkeys((*_derivable(inputs), *(("loss",) if needs_loss else ()))))
-    runs = read_runs(
-        path,
-        columns=parse_column_options(columns or [], also=needs),
-        where=where,
-        loss_unit=loss_unit,  # type: ignore[arg-type]  # read_runs names the allowed units when this is not one
-        params_convention=params_convention,
-        needs=needs,
-    )
+    column: Sequence[str] | None
+    where: str | None
+    loss_unit: str | None
+    bytes_per_token: float | None
+    params_convention: str | None
+    drop_bad: bool
+
+    def read(self, path: Path, needs: Sequence[str], *, optional_columns: bool = False) -> Runs:
+        """Read a table. optional_columns: a --column that the file lacks is passed over."""
+        from isoflop.runs.columns import parse_column_options
+        from isoflop.runs.files import look_at
+        from isoflop.runs.reading import read_runs
+
+        columns = parse_column_options(self.column or [], also=needs)
+        if optional_columns and columns:
+            header = look_at(path).header
+            columns = {ours: theirs for ours, theirs in columns.items() if theirs in header}
+        return read_runs(
+            path,
+            columns=columns,
+            where=self.where,
+            loss_unit=self.loss_unit,  # type: ignore[arg-type]  # read_runs names the allowed units if it is not one
+            bytes_per_token=self.bytes_per_token,
+            params_convention=self.params_convention,
+            needs=needs,
+            drop_bad=self.drop_bad,
+        )
+
+
+def read_for(path: Path, form: Form, reading: Reading) -> Runs:
+    """Read the runs that a form is fitted to, and say on stderr what was taken for what and what looks wrong."""
+    from isoflop.runs.checks import check_runs
+
+    runs = reading.read(path, (*inputs_of(form), "loss"))
     say(runs.notes)
-    if needs_loss:
-        say(f"{f.severity}: {f.message} {f.remedy}" for f in check_runs(runs) if f.severity != "note")
+    say(f"{f.severity}: {f.message} {f.remedy}" for f in check_runs(runs) if f.severity != "note")
     return runs
 
 
-def _derivable(inputs: Sequence[str]) -> tuple[str, ...]:
-    """C is 6ND where the file has none, so a form of C needs N and D or C; the reader settles which."""
-    return ("params", "tokens", *(name for name in inputs if name not in ("params", "tokens", "flops")))
+def read_targets(path: Path, form: Form, reading: Reading) -> Runs:
+    """Read the rows that a form is asked about; a loss is welcome and not needed."""
+    runs = reading.read(path, inputs_of(form), optional_columns=True)
+    say(f"{path.name}: {note}" for note in runs.notes)
+    return runs
 
 
-def say(lines: object) -> None:
+def inputs_of(form: Form) -> tuple[str, ...]:
+    """The columns that a form reads. C is 6ND where the file has none, so a form of C needs N and D or C."""
+    others = [name for name in form.columns.values() if name not in ("params", "tokens", "flops")]
+    return ("params", "tokens", *others)
+
+
+def say(lines: Iterable[str]) -> None:
     """Remarks go to stderr, so that stdout holds the answer alone."""
-    for line in lines:  # type: ignore[attr-defined]
-        print(f"isoflop: {line}", file=sys.stderr)
+    from isoflop.cli.output import wrapped
+
+    for line in lines:
+        print(wrapped(f"isoflop: {line}", sys.stderr), file=sys.stderr)

@@ -15,10 +15,10 @@ from isoflop.fitting.solver import Problem, Solution, residuals_at, solve
 from isoflop.fitting.starts import draw_starts
 from isoflop.fitting.status import Status, judge
 from isoflop.laws.catalogue import find_form
+from isoflop.laws.compiled import compile_form
 from isoflop.laws.form import Form
 from isoflop.laws.form import Kind as ParameterKind
 from isoflop.laws.law import Law
-from isoflop.laws.compiled import compile_form
 from isoflop.runs.table import Runs
 
 Array = NDArray[np.float64]

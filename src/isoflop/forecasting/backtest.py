@@ -6,7 +6,7 @@ miss by there is the only evidence that a ladder holds about its own extrapolati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,12 +33,14 @@ SPARE_RUNS = 2
 @dataclass(frozen=True)
 class Origin:
     """One cut. flops: the largest fitted. rows: the forecast runs, as indices. errors: ln loss − ln forecast, one row
-    per form, NaN where a form could not be fitted. spread: standard deviation of the pooled predictive draws."""
+    per form, NaN where a form could not be fitted. spread: standard deviation of the pooled predictive draws.
+    constants: per form, those fitted below the cut, or None."""
 
     flops: float
     rows: NDArray[np.int64]
     errors: Array
     spread: Array
+    constants: tuple[Mapping[str, float] | None, ...] = ()
 
 
 def rolling_origin(
@@ -63,16 +65,18 @@ def _origin(runs: Runs, forms: Sequence[Form], cut: float, objective: str | Obje
     rng = np.random.default_rng([seed, len(below)])
     errors = np.full((len(forms), len(rows)), np.nan)
     pooled = []
+    constants: list[Mapping[str, float] | None] = [None] * len(forms)
     for index, form in enumerate(forms):
         fitted = _fitted(form, below, objective, seed)
         if fitted is None:
             continue
         variables = {symbol: np.asarray(above.column(c), dtype=float) for symbol, c in form.columns.items()}
         errors[index] = np.log(above.loss) - np.log(evaluate(form, fitted.law.constants, variables))
+        constants[index] = fitted.law.constants
         pooled.append(predictive_log_draws(fitted, variables, rng))
     if not pooled:
         return None
-    return Origin(cut, rows, errors, np.concatenate(pooled, axis=1).std(axis=1))
+    return Origin(cut, rows, errors, np.concatenate(pooled, axis=1).std(axis=1), tuple(constants))
 
 
 def _fitted(form: Form, below: Runs, objective: str | Objective, seed: int) -> Fit | None:

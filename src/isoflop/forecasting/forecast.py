@@ -82,7 +82,7 @@ class Forecast:
 def forecast(
     runs: Runs | Fit | Ensemble,
     *,
-    form: str | Form = "chinchilla",
+    form: str | Form = AVERAGE,
     level: float = 0.9,
     objective: str | Objective = "log_huber",
     replicates: int = REPLICATES,
@@ -91,8 +91,8 @@ def forecast(
 ) -> Forecast:
     """Forecast the loss of runs not yet made: ``forecast(runs, N=70e9, D=1.4e12)``.
 
-    runs: a table of runs, or fits made before. form: a name, formula or Form; "average" weighs several by backtests on
-    these runs. targets: the form's variables, numbers or arrays that broadcast; of N, D
+    runs: a table of runs, or fits made before. form: "average" weighs several forms by backtests on these runs; a
+    name, formula or Form uses that one alone. targets: the form's variables, numbers or arrays that broadcast; of N, D
     and C any two give the third by C = 6ND. level: of the prediction interval. replicates: of the bootstrap. seed: of
     all randomness.
 

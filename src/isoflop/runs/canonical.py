@@ -72,6 +72,11 @@ def in_nats(frame: pl.DataFrame, unit: str, bytes_per_token: float | None) -> tu
     return frame.with_columns(scaled), f"loss was read in {unit} and is converted to nats per token with ln 2{rate}."
 
 
+def with_loss(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with a loss that is unknown on every row, where it has none."""
+    return frame if "loss" in frame.columns else frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("loss"))
+
+
 def with_flops(frame: pl.DataFrame, theirs: str | None) -> tuple[pl.DataFrame, str]:
     """The frame with C = 6ND where none is stated, and a note that says where."""
     computed = FLOPS_PER_PARAM_TOKEN * pl.col("params") * pl.col("tokens")
@@ -121,8 +126,8 @@ def without_bad(
     if drop and not bad.all():
         return draft.keep(~bad), f"{said} and are left out."
     raise RunsError(
-        f"{said}. Needed are finite {', '.join(needs)}, with params, tokens and loss above zero. Correct the rows, "
-        "or leave them out with --where (from Python also with drop_bad=True)."
+        f"{said}. Needed are finite {', '.join(needs)}, with counts and losses above zero. Correct the rows, or leave "
+        "them out with --drop-bad (drop_bad=True) or --where."
     )
 
 

