@@ -1,10 +1,12 @@
 """Averaging over forms: weights and widths come from forecasts that could be checked."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 
-from isoflop import Law, Runs, find_law, forecast
+from isoflop import Law, Runs, find_law, forecast, read_runs
 from isoflop.forecasting.averaging import Ensemble, fit_ensemble, form_weights, widening
 from isoflop.forecasting.backtest import Origin, rolling_origin
 from isoflop.laws import FORMS
@@ -69,21 +71,22 @@ def test_the_coupled_law_is_found_out_by_its_forecasts() -> None:
 @pytest.mark.parametrize("law", [ADDITIVE, COUPLED], ids=["additive", "coupled"])
 def test_averaging_holds_new_runs_under_either_truth_where_one_form_fails_under_the_other(law: Law) -> None:
     held = {"average": 0, "chinchilla": 0}
-    for seed in range(8):
+    for seed in range(5):
         runs = ladder(law, seed)
         truth = law(N=2e10, D=4e11)
         for form in held:
             made = forecast(runs, form=form, N=2e10, D=4e11, replicates=60, seed=seed)
             held[form] += bool(made.low[0] <= truth <= made.high[0])
-    assert held["average"] >= 7
+    assert held["average"] >= 4
     if law is COUPLED:
-        assert held["chinchilla"] <= 4
+        assert held["chinchilla"] <= 2
 
 
 def test_a_form_with_more_parameters_than_the_runs_can_carry_is_left_out() -> None:
     seven = ladder(ADDITIVE, 0).take(np.array([0, 6, 12, 18, 24, 30, 41]))
     names = {fitted.form.name for fitted in fit_ensemble(seven, replicates=20).fits}
-    assert names == {"chinchilla", "kaplan_nd"}
+    assert "chinchilla" in names
+    assert "coupled" not in names
     three = seven.take(np.arange(3))
     made = forecast(three, form="average", N=1e10, D=1e11, replicates=20)
     assert len(made.ensemble.fits) == 1
@@ -96,3 +99,10 @@ def test_the_average_lies_between_what_its_forms_say() -> None:
     assert (made.by_form.min(axis=0) <= made.loss).all()
     assert (made.loss <= made.by_form.max(axis=0)).all()
     assert sum(made.ensemble.weights) == pytest.approx(1)
+
+
+def test_a_form_that_does_not_describe_its_own_runs_is_left_out(data_dir: Path) -> None:
+    """Kaplan's joint law has residuals 2.6 times the additive law's on the 240 Chinchilla points."""
+    runs = read_runs(data_dir / "runs" / "chinchilla_besiroglu" / "runs.csv", where="kept_240")
+    ensemble = fit_ensemble(runs, replicates=20)
+    assert {fitted.form.name for fitted in ensemble.fits} == {"chinchilla", "coupled"}

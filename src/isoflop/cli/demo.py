@@ -35,9 +35,11 @@ def demo(
     seed: opt.Seed = 0,
     json: opt.Json = False,
 ) -> None:
-    """Train a ladder of small models, forecast a larger one before training it, train it, and score the forecast.
+    """Forecast a run before it is trained, then train it and see.
 
-    Stop it at any moment; the same command goes on. A finished one answers at once.
+    Trains a ladder of small models on this machine, writes down the forecast of a run with four times the compute,
+    trains that run, scores the forecast and plans a larger budget. Stop it at any moment; the same command goes on. A
+    finished one answers at once.
     """
     from isoflop.units import parse_money
     from isoflop.workbench.finished import finished_result

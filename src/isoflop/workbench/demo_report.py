@@ -141,7 +141,7 @@ def _sections(done: Demonstration, charts: Mapping[str, Chart]) -> list[Section]
         Section(
             heading="The forecast and what came",
             prose=(
-                f"The forecast was recorded at {done.result['forecast_made_at']} (hash "
+                f"The forecast was recorded at {done.result['forecast_made_at'][:19]} UTC (hash "
                 f"{done.result['forecast_digest'][:12]}), before the target's training began. It used "
                 f"{len(done.runs)} runs, the largest of {format_flops(done.runs.flops.max())}."
             ),
