@@ -191,7 +191,7 @@ def _as_law(form: Form, natural: Array, runs: Runs) -> Law:
     return Law(
         form,
         constants,
-        name=f"{form.name} fitted to {len(runs)} runs",
+        name=f"{form.name} fitted to {len(runs)} run{'' if len(runs) == 1 else 's'}",
         source=f"fitted to {runs.source}",
         params_convention=runs.params_convention,
     )

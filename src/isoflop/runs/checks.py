@@ -187,13 +187,13 @@ def _single_values(runs: Runs) -> list[Finding]:
     for name, (values, term) in lacks.items():
         if values.size and np.unique(values).size == 1:
             size = format_count(float(values[0]))
-            message = f"All {values.size} runs have the same {name}, {size}: {term} cannot be told from a constant."
+            message = f"{_all(values.size)} the same {name}, {size}: {term} cannot be told from a constant."
             remedy = f"Add runs with other {name}, or fit a law without them."
             found.append(Finding(f"single_{name}", "warning", message, remedy))
     if params.size > 1 and not found and np.ptp(np.log(tokens / params)) < 1e-3:
         ratio = float(np.median(tokens / params))
         message = (
-            f"All {params.size} runs have {ratio:.4g} tokens a parameter: N and D move together, and their effects "
+            f"{_all(params.size)} {ratio:.4g} tokens a parameter: N and D move together, and their effects "
             "cannot be told apart."
         )
         found.append(Finding("single_ratio", "warning", message, "Add runs with more or fewer tokens a parameter."))
@@ -266,3 +266,7 @@ def _contradicted_flops(runs: Runs, factor: float) -> list[Finding]:
         "A column mapped by mistake shows here too."
     )
     return [Finding("contradicted_flops", "warning", message, remedy, _rows(off))]
+
+
+def _all(count: int) -> str:
+    return "The only run has" if count == 1 else f"All {count} runs have"

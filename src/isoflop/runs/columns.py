@@ -123,7 +123,7 @@ def find_columns(
     refuse_duplicates(header, source)
     found = _asked(header, columns, needs, source)
     if target != "loss":
-        found["loss"] = _known(target, header, source, "--target")
+        found["loss"] = _known(target, header, source, "target=")
     notes = [f"Column '{found['loss']}' is taken as the response, in the column loss."] if target != "loss" else []
     for name in dict.fromkeys((*COLUMNS, *needs)):
         if name in found:
