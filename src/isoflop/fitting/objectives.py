@@ -53,11 +53,10 @@ class Objective:
 def huber(residuals: Array, delta: Array) -> Pointwise:
     """r²/2 within ±δ and δ(|r| − δ/2) beyond (Huber 1964)."""
     size = np.abs(residuals)
-    inside = size <= delta
-    psi = np.clip(residuals, -delta, delta)
-    rho = psi * (residuals - 0.5 * psi)
     weight = delta / np.maximum(size, delta)
-    return Pointwise(rho, psi, inside.astype(float), weight)
+    psi = residuals * weight
+    rho = psi * (residuals - 0.5 * psi)
+    return Pointwise(rho, psi, np.asarray(size <= delta, dtype=float), weight)
 
 
 def squares(residuals: Array, _scale: Array) -> Pointwise:

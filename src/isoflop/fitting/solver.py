@@ -12,6 +12,9 @@ residuals of a per cent their part of the Hessian is below a per cent, and they 
 
 A Huber loss with δ far below the residuals is nearly an absolute value, on which Newton steps stall, so δ starts at
 the size of the residuals and shrinks to its value as each problem converges.
+
+NumPy costs about a microsecond a call whatever the arrays hold, so a block is kept full: as problems finish, the next
+ones take their places. Otherwise a few slow problems at the end of each block would cost more than all the others.
 """
 
 from __future__ import annotations
@@ -19,26 +22,34 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.fitting.objectives import Objective
+from isoflop.fitting.steps import LARGEST_DAMPING, State, Step, damped_step, next_damping
 from isoflop.laws.compiled import Compiled
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
-BLOCK_ELEMENTS = 24_000
-"""Problems × runs in one block: about 200 kB an array, so that a block's arrays stay in a core's cache."""
-SHRINK = 4.0
+BLOCK_ELEMENTS = 96_000
+"""Problems × runs worked on together, so that the cost of calling NumPy is shared by many."""
+SLICE_ELEMENTS = 6_000
+"""Problems × runs evaluated together: 50 kB an array, so that all of an evaluation stays in a core's own cache."""
+REFILL = 0.75
+"""Share of a block still at work below which the next problems join it."""
+SHRINK = 10.0
 """Factor by which δ shrinks between stages."""
+NEARLY = 0.1
+"""Predicted decrease, relative to the objective, at which a stage of wide δ has done its part."""
 CONVERGED = 1e-11
 """Predicted decrease, relative to the objective, at which a problem counts as converged."""
 STALLED = 1e-9
 """Predicted decrease at which a problem that cannot descend any more counts as converged all the same."""
-LARGEST_STEP = 2.0
-"""Longest step of one working parameter: e² in a scale, 2 in an exponent or in nats."""
+FAR_DAMPING, NEAR_DAMPING = 1.0, 1e-2
+"""First damping of starts from afar, and of those beside the optimum."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +95,19 @@ def solve(
     weights: (batch, n) or (1, n) multiplicities of the runs; None weighs each run once. continuation: start with a
     wide δ (for starts from afar); without it the objective is used as it is (for warm starts).
     """
-    batch, runs = len(starts), len(problem.target)
-    size = max(1, min(batch, BLOCK_ELEMENTS // max(runs, 1)))
-    blocks = [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
+    batch = len(starts)
+    size = max(1, min(batch, BLOCK_ELEMENTS // max(len(problem.target), 1)))
+    workers = min(threads or usable_threads(), -(-batch // size))
+    edges = np.linspace(0, batch, workers + 1).astype(int)
 
-    def one(block: slice) -> Solution:
-        own = weights if weights is None or len(weights) == 1 else weights[block]
-        return _Block(problem, starts[block], own, continuation).run(max_iterations)
+    def share(first: int, last: int) -> Solution:
+        own = weights if weights is None or len(weights) == 1 else weights[first:last]
+        return _Block(problem, starts[first:last], own, continuation, size).run(max_iterations)
 
-    workers = min(threads or usable_threads(), len(blocks))
     if workers <= 1:
-        return _join([one(block) for block in blocks])
+        return share(0, batch)
     with ThreadPoolExecutor(workers) as pool:
-        return _join(list(pool.map(one, blocks)))
+        return _join(list(pool.map(share, edges[:-1], edges[1:])))
 
 
 def usable_threads() -> int:
@@ -111,8 +122,9 @@ def residuals_at(problem: Problem, working: Array) -> Array:
 
 def jacobian_at(problem: Problem, working: Array) -> Array:
     """d residual / d working parameter, shaped (batch, P, n)."""
-    value, jacobian = _value_and_jacobian(problem, working)
-    return jacobian * np.exp(value)[:, None, :] if problem.objective.space == "loss" else jacobian
+    jacobian = np.empty((working.shape[1], len(working), len(problem.target)))
+    _fill_jacobian(problem, working, jacobian)
+    return jacobian.transpose(1, 0, 2)
 
 
 def _log_value(problem: Problem, working: Array) -> Array:
@@ -121,14 +133,15 @@ def _log_value(problem: Problem, working: Array) -> Array:
     return np.broadcast_to(np.asarray(value, dtype=float), (len(working), len(problem.target)))
 
 
-def _value_and_jacobian(problem: Problem, working: Array) -> tuple[Array, Array]:
-    shape = (len(working), len(problem.target))
+def _fill_jacobian(problem: Problem, working: Array, out: Array) -> Array:
+    """Write d residual / d working parameter (P, batch, n) into ``out`` and return ln of the law (batch, n)."""
     with np.errstate(all="ignore"):
         value, *slopes = problem.compiled.gradient(_columns(working), problem.logs, problem.centres)
-    jacobian = np.empty((shape[0], len(slopes), shape[1]))
-    for index, slope in enumerate(slopes):
-        jacobian[:, index, :] = slope
-    return np.broadcast_to(value, shape), jacobian
+        for index, slope in enumerate(slopes):
+            out[index] = slope
+        if problem.objective.space == "loss":
+            out *= np.exp(value)
+    return np.broadcast_to(np.asarray(value, dtype=float), (len(working), len(problem.target)))
 
 
 def _columns(working: Array) -> list[Array]:
@@ -143,155 +156,116 @@ def _residuals(problem: Problem, log_value: Array) -> Array:
     return log_value - problem.target
 
 
-@dataclass(frozen=True)
-class _State:
-    """Objective (b,), gradient (b, P), the two curvature matrices (b, P, P) at some working parameters."""
-
-    total: Array
-    gradient: Array
-    newton: Array
-    majorant: Array
-
-
 class _Block:
-    """The iteration over one block of problems; converged ones are set aside as they finish."""
+    """The iteration over one thread's share of the problems, ``size`` of them at a time."""
 
-    def __init__(self, problem: Problem, starts: Array, weights: Array | None, continuation: bool) -> None:
+    def __init__(self, problem: Problem, starts: Array, weights: Array | None, continuation: bool, size: int) -> None:
         self.problem = problem
         self.weights = weights
         self.working = np.clip(starts, problem.low, problem.high)
         self.batch, self.count = self.working.shape
+        self.size = size
+        self.continuation = continuation
         self.scale = np.full((self.batch, 1), problem.objective.scale)
-        if continuation and problem.objective.name == "log_huber":
-            spread = np.nanmedian(np.abs(self._finite_residuals()), axis=1, keepdims=True)
-            self.scale = np.clip(spread, problem.objective.scale, 1.0)
         self.total = np.full(self.batch, np.inf)
-        self.damping = np.full(self.batch, 1e-2)
+        self.damping = np.full(self.batch, FAR_DAMPING if continuation else NEAR_DAMPING)
         self.iterations = np.zeros(self.batch, dtype=np.int64)
         self.converged = np.zeros(self.batch, dtype=bool)
-
-    def _finite_residuals(self) -> Array:
-        found = residuals_at(self.problem, self.working)
-        return np.where(np.isfinite(found), found, 1e3)
+        runs = len(problem.target)
+        # one piece of memory for all evaluations: fresh pages for each would cost as much as the arithmetic
+        self.slice = max(1, min(size, SLICE_ELEMENTS // max(runs, 1)))
+        # parameters come first: each is then one unbroken array, on which NumPy is twice as fast
+        self.jacobian = np.empty((self.count, self.slice, runs))
+        self.weighted = np.empty((2 * self.count + 1, self.slice, runs))
 
     def run(self, max_iterations: int) -> Solution:
-        active = np.arange(self.batch)
-        state = self._evaluate(active, self.working)
-        self.total[active] = state.total
-        for _ in range(max_iterations):
-            if not len(active):
-                break
+        active, waiting = np.arange(0), 0
+        state = State(np.empty(0), np.empty((0, self.count, 2 * self.count + 1)))
+        while len(active) or waiting < self.batch:
+            if waiting < self.batch and len(active) <= REFILL * self.size:
+                joining = np.arange(waiting, min(waiting + self.size - len(active), self.batch))
+                active, state = np.concatenate([active, joining]), state.join(self._begin(joining))
+                waiting += len(joining)
             state, done = self._step(active, state)
-            keep = ~done
             self.converged[active[done]] = True
-            active = active[keep]
-            state = _State(*(getattr(state, name)[keep] for name in ("total", "gradient", "newton", "majorant")))
+            going = ~done & (self.iterations[active] < max_iterations)
+            active, state = active[going], state.take(going)
         low, high = self.problem.low, self.problem.high
         bound = (self.working <= low + 1e-12 * np.abs(low)) | (self.working >= high - 1e-12 * np.abs(high))
         return Solution(self.working, self.total, self.iterations, self.converged & np.isfinite(self.total), bound)
 
-    def _evaluate(self, active: NDArray[np.int64], working: Array) -> _State:
-        value, jacobian = _value_and_jacobian(self.problem, working)
-        if self.problem.objective.space == "loss":
-            with np.errstate(over="ignore", invalid="ignore"):
-                jacobian *= np.exp(value)[:, None, :]
+    def _begin(self, joining: Indices) -> State:
+        if self.continuation and self.problem.objective.name == "log_huber":
+            found = np.abs(residuals_at(self.problem, self.working[joining]))
+            spread = np.median(np.where(np.isfinite(found), found, 1e3), axis=1, keepdims=True)
+            self.scale[joining] = np.clip(spread, self.problem.objective.scale, 1.0)
+        return self._evaluate(joining, self.working[joining])
+
+    def _evaluate(self, active: Indices, working: Array) -> State:
+        total, products = np.empty(len(active)), np.empty((len(active), self.count, 2 * self.count + 1))
+        for first in range(0, len(active), self.slice):
+            part = slice(first, first + self.slice)
+            total[part], products[part] = self._evaluate_slice(active[part], working[part])
+        return State(np.where(np.isnan(total), np.inf, total), products)
+
+    def _evaluate_slice(self, active: Indices, working: Array) -> tuple[Array, Array]:
+        jacobian, weighted = self.jacobian[:, : len(active)], self.weighted[:, : len(active)]
+        value = _fill_jacobian(self.problem, working, jacobian)
         with np.errstate(over="ignore", invalid="ignore"):
             point = self.problem.objective.pointwise(_residuals(self.problem, value), self.scale[active])
-            if self.weights is None:
-                psi, rho, curvature, weight = point.psi, point.rho, point.curvature, point.weight
-            else:
+            psi, rho, curvature, weight = point.psi, point.rho, point.curvature, point.weight
+            if self.weights is not None:
                 own = self.weights if len(self.weights) == 1 else self.weights[active]
-                psi, rho, curvature, weight = (own * a for a in (point.psi, point.rho, point.curvature, point.weight))
-            transposed = jacobian.transpose(0, 2, 1)
-            return _State(
-                total=rho.sum(axis=1),
-                gradient=np.matmul(jacobian, psi[:, :, None])[:, :, 0],
-                newton=np.matmul(jacobian * curvature[:, None, :], transposed),
-                majorant=np.matmul(jacobian * weight[:, None, :], transposed),
-            )
+                psi, rho, curvature, weight = (own * a for a in (psi, rho, curvature, weight))
+            np.multiply(jacobian, curvature, out=weighted[: self.count])
+            np.multiply(jacobian, weight, out=weighted[self.count : -1])
+            weighted[-1] = psi
+            return rho.sum(axis=1), np.matmul(jacobian.transpose(1, 0, 2), weighted.transpose(1, 2, 0))
 
-    def _step(self, active: NDArray[np.int64], state: _State) -> tuple[_State, NDArray[np.bool_]]:
-        here = self.working[active]
-        free = self._free(here, state.gradient)
-        step, decrease = _damped_step(state, self.damping[active], free)
-        trial = np.clip(here + step, self.problem.low, self.problem.high)
+    def _step(self, active: Indices, state: State) -> tuple[State, NDArray[np.bool_]]:
+        here, damping = self.working[active], self.damping[active]
+        step = damped_step(state, damping, self._free(here, state.gradient))
+        trial = np.clip(here + step.move, self.problem.low, self.problem.high)
         after = self._evaluate(active, trial)
         better = after.total < state.total
         self.iterations[active] += 1
         self.working[active] = np.where(better[:, None], trial, here)
-        self.damping[active] = np.clip(np.where(better, self.damping[active] / 5, self.damping[active] * 6), 1e-9, 1e9)
-        relative = decrease / np.maximum(state.total, 1e-300)
-        settled = (relative < CONVERGED) | (~better & (relative < STALLED)) | (~better & (self.damping[active] >= 1e9))
-        merged = _State(*(_choose(better, getattr(after, name), getattr(state, name)) for name in _FIELDS))
-        self.total[active] = merged.total
-        return self._shrink(active, merged, settled)
-
-    def _shrink(
-        self, active: NDArray[np.int64], state: _State, settled: NDArray[np.bool_]
-    ) -> tuple[_State, NDArray[np.bool_]]:
-        """Where δ is still wide, shrink it after every step; a problem is done only at the objective's own δ."""
-        target = self.problem.objective.scale
-        wide = self.scale[active, 0] > target
-        if not wide.any():
-            return state, settled
-        self.scale[active[wide]] = np.maximum(self.scale[active[wide]] / SHRINK, target)
-        renewed = self._evaluate(active, self.working[active])
-        self.total[active] = renewed.total
-        self.damping[active[wide]] = np.maximum(self.damping[active[wide]], 1e-3)
-        return renewed, settled & ~wide
+        self.damping[active] = next_damping(damping, _gain(state, after, step, better))
+        relative = np.abs(step.decrease) / np.maximum(state.total, 1e-300)
+        stuck = ~better & ((relative < STALLED) | (self.damping[active] >= LARGEST_DAMPING))
+        settled = (relative < CONVERGED) | stuck
+        state = state.choose(better, after)
+        self.total[active] = state.total
+        return self._shrink(active, state, settled, better & (relative < NEARLY))
 
     def _free(self, here: Array, gradient: Array) -> NDArray[np.bool_]:
         """Parameters that are not pressed against a bound."""
-        problem = self.problem
-        pressed = ((here <= problem.low) & (gradient > 0)) | ((here >= problem.high) & (gradient < 0))
-        return ~pressed
+        low, high = self.problem.low, self.problem.high
+        return ~(((here <= low) & (gradient > 0)) | ((here >= high) & (gradient < 0)))
+
+    def _shrink(
+        self, active: Indices, state: State, settled: NDArray[np.bool_], near: NDArray[np.bool_]
+    ) -> tuple[State, NDArray[np.bool_]]:
+        """Shrink δ where it is still wide and has done its part; a problem is done only at the objective's own δ."""
+        target = self.problem.objective.scale
+        wide = self.scale[active, 0] > target
+        ready = np.flatnonzero(wide & (settled | near))
+        if len(ready):
+            rows = active[ready]
+            self.scale[rows] = np.maximum(self.scale[rows] / SHRINK, target)
+            state = state.replace(ready, self._evaluate(rows, self.working[rows]))
+            self.total[rows] = state.total[ready]
+        return state, settled & ~wide
 
 
-_FIELDS = ("total", "gradient", "newton", "majorant")
-
-
-def _choose(better: NDArray[np.bool_], after: Array, before: Array) -> Array:
-    shaped = better.reshape(-1, *([1] * (after.ndim - 1)))
-    return np.where(shaped, after, before)
-
-
-def _damped_step(state: _State, damping: Array, free: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Step (b, P) and the decrease it predicts (b,); parameters that are not free stay."""
-    both = free[:, :, None] & free[:, None, :]
-    matrix = state.newton + damping[:, None, None] * state.majorant
-    diagonal = np.einsum("bpp->bp", state.majorant)
-    matrix = np.asarray(np.where(both, matrix, 0.0))
-    ridge = np.maximum(diagonal, 1e-30) * (1e-12 + 1e-9 * np.minimum(damping, 1.0)[:, None])
-    places = np.arange(matrix.shape[1])
-    matrix[:, places, places] += ridge + ~free
-    gradient = np.where(free, state.gradient, 0.0)
-    usable = np.asarray(np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(gradient).all(axis=1))
-    matrix[~usable] = np.eye(matrix.shape[1])
-    step = -_solve_definite(matrix, np.where(usable[:, None], gradient, 0.0))
-    longest = np.abs(step).max(axis=1, keepdims=True)
-    decrease = -0.5 * np.einsum("bp,bp->b", step, np.where(usable[:, None], gradient, 0.0))
-    return step * np.minimum(1.0, LARGEST_STEP / np.maximum(longest, 1e-300)), decrease
-
-
-def _solve_definite(matrix: Array, right: Array) -> Array:
-    """Solve symmetric positive semi-definite systems (b, P, P) x = (b, P); singular ones get the eigenvalue cut."""
-    scale = 1 / np.sqrt(np.maximum(np.einsum("bpp->bp", matrix), 1e-300))
-    scaled = matrix * scale[:, :, None] * scale[:, None, :]
-    try:
-        solved: Array = np.linalg.solve(scaled, (right * scale)[:, :, None])[:, :, 0]
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(scaled)
-        inner = np.einsum("bpk,bp->bk", vectors, right * scale) / np.maximum(values, 1e-12)
-        solved = np.einsum("bpk,bk->bp", vectors, inner)
-    return np.asarray(solved * scale)
+def _gain(before: State, after: State, step: Step, better: NDArray[np.bool_]) -> Array:
+    """Decrease found over decrease predicted; zero where the objective did not fall."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = (before.total - after.total) / np.maximum(np.abs(step.decrease), 1e-300)
+    return np.where(better, found, 0.0)
 
 
 def _join(parts: Sequence[Solution]) -> Solution:
     return Solution(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in Solution.__dataclass_fields__)
     )
-
-
-def with_objective(problem: Problem, objective: Objective) -> Problem:
-    """The same data under another objective."""
-    return replace(problem, objective=objective)
