@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_example_is_short_and_runs() -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len([line for line in example.splitlines() if line.strip()]) <= 14
+    assert len([line for line in example.splitlines() if line.strip()]) <= 12
     out = subprocess.run(
         [sys.executable, "-c", example], capture_output=True, text=True, check=True, timeout=120
     ).stdout
