@@ -70,3 +70,10 @@ def test_speed_is_the_line_through_two_widths() -> None:
 def test_noise_cannot_make_a_speed_negative() -> None:
     assert fit_speed([1e5, 1e6], [2e-5, 1e-5], 1.0) == Speed(0.0, pytest.approx(1e11), 1.0)
     assert fit_speed([1e5, 1e6], [1e-8, 1e-5], 1.0).overhead_seconds == 0.0
+
+
+def test_a_slower_machine_takes_longer_by_the_same_factor() -> None:
+    speed = Speed(overhead_seconds=4e-6, flops_per_second=40e9, start_seconds=9.0)
+    spec = TrunkSpec(width=64)
+    assert speed.slowed(0.5).seconds_per_token(spec) == pytest.approx(2 * speed.seconds_per_token(spec))
+    assert speed.slowed(0.5).start_seconds == 9.0

@@ -39,6 +39,10 @@ class Speed:
     flops_per_second: float
     start_seconds: float
 
+    def slowed(self, share: float) -> Speed:
+        """The same machine training at a share of this speed; the start of a process stays as it is."""
+        return Speed(self.overhead_seconds / share, self.flops_per_second * share, self.start_seconds)
+
     def seconds_per_token(self, spec: TrunkSpec) -> float:
         """Of training, on the devices that the spec asks for."""
         one = self.overhead_seconds + spec.shape.flops_per_token / self.flops_per_second
