@@ -9,8 +9,8 @@ about it. Its variance has four parts, added as if independent:
                  value that all runs give
     evaluation   the standard error of the held-out loss, which all runs share, so that residuals cannot show it
 
-On the first ladders of benchmarks/entropy_study.py the bootstrap alone never held a known entropy rate, and this interval
-held it in 2 of 6: it is still too narrow there.
+On the first ladders of benchmarks/entropy_study.py the bootstrap alone never held a known entropy rate, and this
+interval held it in 2 of 6: it is still too narrow there.
 """
 
 from __future__ import annotations
