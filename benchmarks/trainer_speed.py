@@ -13,13 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pickle
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from isoflop.train.spec import TrunkSpec
 
@@ -76,8 +80,6 @@ def measure(spec: TrunkSpec, seconds: float) -> Reading:
 
     settle(1)
     keep_compiled()
-    import numpy as np
-
     from isoflop.train.loop import Trainer
     from torch_reference import timed
 
@@ -114,18 +116,21 @@ def nanogpt(checkout: Path, python: str) -> float:
         "--device=cpu --compile=False --eval_iters=1 --log_interval=20 --block_size=64 --batch_size=12 --n_layer=4 "
         "--n_head=4 --n_embd=128 --max_iters=200 --lr_decay_iters=200 --dropout=0.0 --eval_interval=1000"
     )
-    prepare = [python, "data/shakespeare_char/prepare.py"]
-    if not (checkout / "data/shakespeare_char/train.bin").exists():
-        subprocess.run(prepare, cwd=checkout, check=True)
-    train = [python, "train.py", "config/train_shakespeare_char.py", *options.split()]
-    log = subprocess.run(train, cwd=checkout, capture_output=True, text=True, check=True).stdout
+    with tempfile.TemporaryDirectory(dir=checkout / "data") as folder:  # its own set would be fetched over the network
+        tokens = np.random.default_rng(0).integers(65, size=1_000_000).astype(np.uint16)
+        for part in ("train.bin", "val.bin"):
+            tokens.tofile(Path(folder) / part)
+        (Path(folder) / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": 65}))
+        train = [python, "train.py", "config/train_shakespeare_char.py", *options.split()]
+        told = [*train, f"--dataset={Path(folder).name}", f"--out_dir={folder}"]
+        log = subprocess.run(told, cwd=checkout, capture_output=True, text=True, check=True).stdout
     times = [float(found) for found in re.findall(r"time ([\d.]+)ms", log)][2:]
     return 12 * 64 / (statistics.median(times) / 1000)
 
 
 def compare_nanogpt(arguments: argparse.Namespace, cores: list[int]) -> None:
     """Print both at the shape of nanoGPT's own CPU recipe; the operators differ."""
-    spec = replace(TrunkSpec(), width=128, depth=4, batch=12)
+    spec = replace(TrunkSpec(), width=128, depth=4, batch=12, vocab=65)
     each = command("jax", sys.executable, spec, 1, arguments.seconds)
     mine = sum(reading["per_second"] for reading in together([each] * len(cores), [str(core) for core in cores]))
     peer = nanogpt(arguments.nanogpt, arguments.torch_python)

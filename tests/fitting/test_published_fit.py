@@ -7,10 +7,11 @@ import pytest
 from chinchilla_points import besiroglu_runs
 
 from isoflop import find_law, fit
+from isoflop.errors import BadInput
 from isoflop.fitting.fit import STARTS, pose
 from isoflop.fitting.objectives import OBJECTIVES
 from isoflop.fitting.solver import residuals_at, solve
-from isoflop.fitting.starts import draw_starts
+from isoflop.fitting.starts import HOFFMANN_GRID, draw_starts, grid_starts
 from isoflop.laws import FORMS
 from isoflop.laws.compiled import compile_form
 
@@ -103,9 +104,44 @@ def test_a_formula_string_fits_as_the_catalogue_form_does(data_dir: Path) -> Non
     assert fitted.objective_value == pytest.approx(GLOBAL_OPTIMUM, rel=1e-8)
 
 
-def test_published_grid_of_starts_ends_at_the_same_optimum_wherever_it_converges(data_dir: Path) -> None:
-    """Most of the 4,500 starts of Hoffmann et al. lead there; none leads lower."""
+def test_most_drawn_starts_end_at_the_same_optimum_and_none_lower(data_dir: Path) -> None:
     problem = pose(FORMS["chinchilla"], besiroglu_runs(data_dir), OBJECTIVES["log_huber"])
     found = solve(problem, draw_starts(problem, 300, np.random.default_rng(5)))
     assert found.objective.min() == pytest.approx(GLOBAL_OPTIMUM, rel=1e-9)
     assert np.mean(found.objective < GLOBAL_OPTIMUM * (1 + 1e-6)) > 0.9
+
+
+def test_the_published_grid_of_4500_starts_is_25_once_the_coefficients_are_solved_for(data_dir: Path) -> None:
+    runs = besiroglu_runs(data_dir)
+    starts, counts = grid_starts(pose(FORMS["chinchilla"], runs, OBJECTIVES["log_huber"]), HOFFMANN_GRID)
+    assert (len(starts), counts.sum()) == (25, 4500)
+    fitted = fit("chinchilla", runs, starts=HOFFMANN_GRID, replicates=0)
+    assert fitted.objective_value == pytest.approx(GLOBAL_OPTIMUM, rel=1e-8)
+    assert fitted.agreeing == 1
+
+
+def test_a_grid_for_a_form_whose_scales_are_not_affine_keeps_every_point(data_dir: Path) -> None:
+    problem = pose(FORMS["coupled"], besiroglu_runs(data_dir), OBJECTIVES["log_huber"])
+    grid = {"A": (100.0, 1000.0), "alpha": (0.3, 0.5), "B": (1000.0,), "beta": (0.3,), "kappa": (0.5, 1.0)}
+    starts, counts = grid_starts(problem, grid)
+    assert counts.tolist() == [1] * 8
+    natural = problem.compiled.to_natural(starts, problem.centres)
+    assert sorted({round(value, 6) for value in natural[:, FORMS["coupled"].symbols.index("A")]}) == [100.0, 1000.0]
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ({"alpha": (0.5,), "betta": (0.5,)}, "no values for 'beta'"),
+        ({"alpha": (0.5,), "beta": (0.5,), "gama": (1.0,)}, "no parameter 'gama'"),
+        ({"alpha": (), "beta": (0.5,)}, "0 points"),
+        ({"alpha": (float("nan"),), "beta": (0.5,)}, "must be finite"),
+        ({"alpha": (0.5,), "beta": (0.5,), "A": (-1.0,)}, "must be positive"),
+        ({"alpha": (0.5,) * 2000, "beta": (0.5,) * 2000}, "4,000,000 points"),
+    ],
+)
+def test_a_grid_that_cannot_be_started_from_is_refused(
+    data_dir: Path, grid: dict[str, tuple[float, ...]], said: str
+) -> None:
+    with pytest.raises(BadInput, match=said):
+        fit("chinchilla", besiroglu_runs(data_dir), starts=grid)

@@ -12,7 +12,7 @@ from isoflop.errors import BadInput, FitFailure, RunsError
 from isoflop.fitting.bootstrap import Kind, bootstrap_weights
 from isoflop.fitting.objectives import Objective, find_objective
 from isoflop.fitting.solver import Problem, Solution, residuals_at, solve
-from isoflop.fitting.starts import draw_starts
+from isoflop.fitting.starts import Starts, draw_starts, grid_starts
 from isoflop.fitting.status import Status, judge
 from isoflop.laws.catalogue import find_form
 from isoflop.laws.compiled import compile_form
@@ -73,7 +73,7 @@ def fit(
     runs: Runs,
     *,
     objective: str | Objective = "log_huber",
-    starts: int = STARTS,
+    starts: Starts = STARTS,
     replicates: int = REPLICATES,
     level: float = LEVEL,
     seed: int = 0,
@@ -82,16 +82,17 @@ def fit(
     """Fit a form to runs: many starts, the best optimum, a bootstrap clustered by trunk, and a status.
 
     form: a name from the catalogue, a formula or a Form. objective: log_huber (Huber on ln loss, δ = 1e-3, summed;
-    Hoffmann et al. 2022, eq. 3), least_squares or student_t. starts: drawn from the form's plausible ranges.
-    replicates: of the bootstrap; 0 leaves the intervals at the estimate. level: of the intervals, percentiles of the
-    replicates. seed: of starts and bootstrap.
+    Hoffmann et al. 2022, eq. 3), least_squares or student_t. starts: how many to draw from the form's plausible
+    ranges, or a grid {parameter: values} such as HOFFMANN_GRID. replicates: of the bootstrap; 0 leaves the intervals
+    at the estimate. level: of the intervals, percentiles of the replicates. seed: of starts and bootstrap.
 
     Raises RunsError when the runs lack a column of the form, BadInput for arguments out of range, FitFailure when no
     start reaches a finite objective. Doubt is returned, not raised: see ``status``.
     """
-    if not 0 < level < 1 or starts < 1 or replicates < 0:
+    if not 0 < level < 1 or (isinstance(starts, int) and starts < 1) or replicates < 0:
+        said = starts if isinstance(starts, int) else "a grid"
         raise BadInput(
-            f"level = {level}, starts = {starts}, replicates = {replicates}: level must lie between 0 and 1, "
+            f"level = {level}, starts = {said}, replicates = {replicates}: level must lie between 0 and 1, "
             "starts must be at least 1 and replicates at least 0."
         )
     form = find_form(form)
@@ -99,7 +100,8 @@ def fit(
     problem = pose(form, runs, find_objective(objective))
     if problem.objective.name == "student_t":
         problem = _profile_scale(problem, starts, rng)
-    found = solve(problem, draw_starts(problem, starts, rng))
+    begin, counts = _begin(problem, starts, rng)
+    found = solve(problem, begin)
     best = _best(found, form)
     draws = _bootstrap(problem, found.working[best], runs.clusters, replicates, rng, bootstrap)
     natural = problem.compiled.to_natural(found.working[[best]], problem.centres)[0]
@@ -114,7 +116,7 @@ def fit(
         objective_value=float(found.objective[best]),
         residuals=_log_residuals(problem, found.working[[best]]),
         status=judge(problem, found, best, runs, draws),
-        agreeing=float(np.mean(found.objective <= found.objective[best] * (1 + 1e-6))),
+        agreeing=float(np.average(found.objective <= found.objective[best] * (1 + 1e-6), weights=counts)),
         level=level,
     )
 
@@ -205,11 +207,18 @@ def _log_residuals(problem: Problem, working: Array) -> Array:
 SCALE_ROUNDS = 12
 
 
-def _profile_scale(problem: Problem, starts: int, rng: np.random.Generator) -> Problem:
+def _begin(problem: Problem, starts: Starts, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
+    """Working starts (k, P) and how many of those asked for each stands for (k,)."""
+    if isinstance(starts, int):
+        return draw_starts(problem, starts, rng), np.ones(starts, dtype=np.int64)
+    return grid_starts(problem, starts)
+
+
+def _profile_scale(problem: Problem, starts: Starts, rng: np.random.Generator) -> Problem:
     """Alternate between fitting and the scale's maximum-likelihood update s² = mean of w r² (Lange et al. 1989)."""
     best = None
     for _ in range(SCALE_ROUNDS):
-        begin = draw_starts(problem, starts, rng) if best is None else best
+        begin = _begin(problem, starts, rng)[0] if best is None else best
         found = solve(problem, begin)
         best = found.working[[_best(found, problem.compiled.form)]]
         residuals = residuals_at(problem, best)

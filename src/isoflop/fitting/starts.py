@@ -7,13 +7,30 @@ the inner half of variable projection (Golub & Pereyra 1973).
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from isoflop.errors import BadInput, did_you_mean
 from isoflop.fitting.solver import Problem
 from isoflop.laws.form import Parameter
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Starts = int | Mapping[str, Sequence[float]]
+"""How many starts to draw, or a grid: parameter -> its values in natural units."""
+
+HOFFMANN_GRID: Mapping[str, Sequence[float]] = {
+    "E": tuple(np.exp(np.arange(-1.0, 1.5, 0.5)).tolist()),
+    "A": tuple(np.exp(np.arange(0.0, 30.0, 5.0)).tolist()),
+    "alpha": (0.0, 0.5, 1.0, 1.5, 2.0),
+    "B": tuple(np.exp(np.arange(0.0, 30.0, 5.0)).tolist()),
+    "beta": (0.0, 0.5, 1.0, 1.5, 2.0),
+}
+"""The 4,500 starts of Hoffmann et al. 2022, appendix D.2: ln E, ln A and ln B in steps, alpha and beta in halves."""
+LARGEST_GRID = 1_000_000
 
 SMALLEST_SHARE = 1e-3
 """A solved coefficient that comes out negative starts at this share of the typical loss instead."""
@@ -29,6 +46,48 @@ def draw_starts(problem: Problem, count: int, rng: np.random.Generator) -> Array
     starts: Array = np.stack(columns, axis=1)
     starts = _solve_linear(problem, np.clip(starts, problem.low, problem.high), typical)
     return np.clip(starts, problem.low, problem.high)
+
+
+def grid_starts(problem: Problem, grid: Mapping[str, Sequence[float]]) -> tuple[Array, Counts]:
+    """Distinct starts (k, P) of a grid, and how many of the grid's points fall on each (k,).
+
+    Affine parameters are solved for, so points that differ in nothing else are one start: Hoffmann et al.'s 4,500 are
+    25, one for each pair of exponents. Raises BadInput for a name that the form lacks, for a missing one that cannot be
+    solved for, for values a parameter cannot have and for more than LARGEST_GRID points.
+    """
+    values = [_grid_values(problem, grid, index) for index in range(len(problem.compiled.form.parameters))]
+    points = int(np.prod([len(column) for column in values]))
+    unknown = [name for name in grid if name not in problem.compiled.form.symbols]
+    if unknown:
+        raise BadInput(
+            f"The form has no parameter '{unknown[0]}'; it has {', '.join(problem.compiled.form.symbols)}."
+            f"{did_you_mean(unknown[0], problem.compiled.form.symbols)}"
+        )
+    if not 0 < points <= LARGEST_GRID:
+        raise BadInput(f"The grid has {points:,} points. Allowed: 1 to {LARGEST_GRID:,}.")
+    natural = np.array(list(itertools.product(*values)), dtype=float)
+    working = np.clip(problem.compiled.to_working(natural, problem.centres), problem.low, problem.high)
+    # the affine ones are set alike first, so that what is solved for them does not depend on where they stood
+    working[:, list(problem.compiled.linear)] = working[0, list(problem.compiled.linear)]
+    exponents, counts = np.unique(working, axis=0, return_counts=True)
+    solved = _solve_linear(problem, exponents, float(np.exp(np.median(problem.target))))
+    return np.clip(solved, problem.low, problem.high), counts
+
+
+def _grid_values(problem: Problem, grid: Mapping[str, Sequence[float]], index: int) -> Sequence[float]:
+    parameter = problem.compiled.form.parameters[index]
+    if parameter.symbol not in grid:
+        if index in problem.compiled.linear:
+            return (1.0,)
+        raise BadInput(f"The grid gives no values for '{parameter.symbol}', which cannot be solved for. Add some.")
+    values = grid[parameter.symbol]
+    wrong = [v for v in values if not np.isfinite(v) or (parameter.kind == "scale" and v <= 0)]
+    if wrong:
+        raise BadInput(
+            f"The grid holds {parameter.symbol} = {wrong[0]:g}: "
+            f"{'a scale must be positive' if parameter.kind == 'scale' else 'values must be finite'}."
+        )
+    return values
 
 
 def _draw(parameter: Parameter, count: int, typical: float, rng: np.random.Generator) -> Array:
