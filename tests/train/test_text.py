@@ -73,11 +73,16 @@ def test_bytes_are_renumbered_without_loss() -> None:
 
 def test_the_exact_entropy_rate_is_what_the_samples_have() -> None:
     source = MarkovSource(states=8, order=2, zipf=1.3, seed=4)
-    tokens = source.sample(409_600, seed=9).astype(np.int64)
-    chains = tokens.reshape(1024, -1)
-    context = chains[:, :-2] * 8 + chains[:, 1:-1]
-    surprise = -np.log(source.table[context, chains[:, 2:]])
+    tokens = source.sample(400_000, seed=9).astype(np.int64)
+    surprise = -np.log(source.table[tokens[:-2] * 8 + tokens[1:-1], tokens[2:]])
     assert abs(surprise.mean() - source.entropy_rate) < 4 * surprise.std() / np.sqrt(surprise.size)
+
+
+def test_even_a_short_markov_text_has_no_seam_at_which_nobody_could_foresee_the_next_symbol() -> None:
+    source = MarkovSource(states=16, order=1, zipf=8.0, seed=0)
+    tokens = source.sample(4_096, seed=1).astype(np.int64)
+    surprise = -np.log(source.table[tokens[:-1], tokens[1:]])
+    assert abs(surprise.mean() - source.entropy_rate) < 4 * surprise.std() / np.sqrt(surprise.size) < 0.1
 
 
 def test_a_fair_coin_has_entropy_ln_2() -> None:

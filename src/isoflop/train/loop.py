@@ -102,7 +102,11 @@ class WindowOrder:
 
 
 def held_out_windows(validation: Array, context: int, count: int) -> Array:
-    """``count`` windows of ``context + 1`` tokens, evenly spread over the held-out text and the same for every run."""
+    """Up to ``count`` windows of ``context + 1`` tokens, evenly spread over the held-out text, the same for all runs.
+
+    No more than fit without predicting a token twice: overlapping windows would understate the standard error.
+    """
+    count = max(2, min(count, (len(validation) - 1) // context))
     starts = np.linspace(0, len(validation) - context - 1, count).astype(np.int64)
     windows: Array = validation[starts[:, None] + np.arange(context + 1)]
     return windows

@@ -7,6 +7,7 @@ H = sum_c pi(c) * H(next | c) (Shannon 1948, theorem 5; Cover & Thomas 2006, equ
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,8 +18,6 @@ from isoflop.errors import TextError
 
 LARGEST_TABLE = 50_000_000
 """Entries of a transition table that are still built: 400 MB as float64."""
-CHAINS = 1024
-"""Independent chains sampled side by side; each is its own document."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -74,16 +73,30 @@ class MarkovSource:
         return float(self.stationary @ each)
 
     def sample(self, length: int, seed: int) -> Array:
-        """``length`` tokens (uint8 up to 256 states, else uint16): chains started from pi, laid end to end."""
+        """``length`` tokens of one unbroken chain started from pi (uint8 up to 256 states, else uint16).
+
+        One chain, not many laid end to end: at a seam nobody can foresee the next symbol, and with a seam every 100
+        tokens the best possible loss lay 0.011 nats above the entropy rate (measured, 64 states).
+        """
         generator = np.random.default_rng((self.seed, seed))
-        chains = min(CHAINS, length)
-        steps = -(-length // chains)
-        cumulative = np.cumsum(self.table, axis=1)
-        context = generator.choice(len(self.stationary), size=chains, p=self.stationary)
-        out = np.empty((chains, steps), np.uint8 if self.states <= 256 else np.uint16)
-        for step in range(steps):
-            drawn = (generator.random(chains)[:, None] > cumulative[context]).sum(axis=1)
-            drawn = np.minimum(drawn, self.states - 1)
-            out[:, step] = drawn
-            context = (context * self.states + drawn) % self.states**self.order
-        return out.reshape(-1)[:length]
+        context = int(generator.choice(len(self.stationary), p=self.stationary))
+        contexts, rows = self.states**self.order, _Rows(self.table)
+        symbols: list[int] = []
+        for uniform in generator.random(length).tolist():
+            drawn = bisect.bisect_right(rows[context], uniform)
+            symbols.append(drawn)
+            context = (context * self.states + drawn) % contexts
+        return np.array(symbols, np.uint8 if self.states <= 256 else np.uint16)
+
+
+class _Rows(dict[int, list[float]]):
+    """Cumulative P(next | context) without its last entry, which is 1; a row is made when its context first comes."""
+
+    def __init__(self, table: Array) -> None:
+        super().__init__()
+        self.table = table
+
+    def __missing__(self, context: int) -> list[float]:
+        row: list[float] = np.cumsum(self.table[context])[:-1].tolist()
+        self[context] = row
+        return row
