@@ -12,6 +12,7 @@
         ├── FitFailure         no start of the solver reached a finite objective
         ├── TrainingFailure    a training process stopped without its result
         ├── StoreError         the store cannot be opened, read or written
+        ├── LedgerBroken       a line of the ledger of forecasts was changed, removed or moved
         └── MissingExtra       an optional part of isoflop is not installed
 
 A message has three parts, in this order: what was seen, what is allowed, what to do.
@@ -78,6 +79,10 @@ class TrainingFailure(Failure):
 
 class StoreError(Failure):
     """The store of runs cannot be opened, read or written."""
+
+
+class LedgerBroken(Failure):
+    """A line of the ledger of forecasts was changed, removed, inserted or moved since it was written."""
 
 
 class MissingExtra(Failure):

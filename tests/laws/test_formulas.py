@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoflop.errors import FormulaError, LawError
-from isoflop.laws import FORMS, Form, Law, find_form, form_latex
+from isoflop.laws import FORMS, Form, Law, find_form, form_latex, optimal_split
 from isoflop.laws.algebra import to_sympy
 from isoflop.laws.expression import parse
 from isoflop.laws.printing import latex_symbol, to_latex
@@ -106,6 +106,25 @@ def test_the_law_is_typeset_as_the_paper_has_it() -> None:
     assert latex_symbol("alpha_N") == r"\alpha_{N}"
     assert latex_symbol("N_c") == "N_{c}"
     assert latex_symbol("kappa") == r"\kappa"
+
+
+def test_a_decimal_logarithm_is_the_natural_one_over_ln_ten() -> None:
+    by_ten = Law(Form("10**(a*log10(N) + b)"), {"a": -0.08, "b": 1.1})
+    by_e = Law(Form("exp(log(10)*(a*log(N)/log(10) + b))"), {"a": -0.08, "b": 1.1})
+    assert float(by_ten(N=3e8)) == pytest.approx(float(by_e(N=3e8)), rel=1e-14)
+    assert float(by_ten(N=1e10)) == pytest.approx(10 ** (-0.8 + 1.1), rel=1e-14)
+    assert r"\log_{10}\left(N\right)" in by_ten.latex
+    assert "Math.log10(N)" in by_ten.javascript
+    with pytest.raises(FormulaError, match="log10 takes 1 argument"):
+        Form("a*log10(N, D)")
+
+
+def test_a_form_of_something_else_than_the_loss_says_so_and_splits_no_budget() -> None:
+    form = FORMS["lr_size_data"]
+    assert form_latex(form) == r"\eta(N, D) = k \, N^{p} \, D^{q}"
+    assert form.output.column == "lr"
+    with pytest.raises(LawError, match="gives best peak learning rate, not a loss"):
+        optimal_split(form, {"k": 1, "p": -0.7, "q": 0.3}, 1e20)
 
 
 def test_a_law_needs_exactly_its_constants_and_its_variables() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoflop.cli import options as opt
 
 if TYPE_CHECKING:
+    from isoflop.cli.tabular import TableOptions
     from isoflop.fitting.fit import Fit
 
 
 def fit(
     runs: opt.RunsFile,
     form: opt.FormOption = "chinchilla",
+    target_column: opt.TargetColumn = None,
+    group: opt.Group = None,
+    variable: opt.VariableOption = None,
     column: opt.Columns = None,
     where: opt.Where = None,
     objective: opt.ObjectiveOption = "log_huber",
@@ -31,9 +36,19 @@ def fit(
     Example: isoflop fit runs.csv --column N=params --column D=tokens --where "kept_240"
     """
     from isoflop.cli.output import print_json
+    from isoflop.cli.tabular import TableOptions, refuse_other_readings
     from isoflop.fitting.fit import fit as fit_form
     from isoflop.laws.catalogue import find_form
 
+    if form == "auto" or target_column or group or variable:
+        refuse_other_readings(
+            column=column, loss_unit=loss_unit, bytes_per_token=bytes_per_token, params_convention=params_convention
+        )
+        wanted = None if objective == "log_huber" else objective
+        _tabular(
+            runs, where, TableOptions(target_column, group, variable, form, wanted, level, 0, seed, drop_bad), json
+        )
+        return
     chosen = find_form(form)
     reading = opt.Reading(column, where, loss_unit, bytes_per_token, params_convention, drop_bad)
     table = opt.read_for(runs, chosen, reading)
@@ -42,6 +57,20 @@ def fit(
         print_json(as_json(fitted))
     else:
         _show(fitted)
+
+
+def _tabular(runs: Path, where: str | None, options: TableOptions, json: bool) -> None:
+    """Choose and fit laws for a table of any columns."""
+    from isoflop.cli import tabular
+    from isoflop.cli.output import print_json
+    from isoflop.runs.tabular import read_table
+
+    found = tabular.answers(read_table(runs, where=where), None, options)
+    if json:
+        answer = tabular.as_json(found, options.group)
+        print_json({name: value for name, value in answer.items() if name != "forecasts"})
+    else:
+        tabular.show_laws(found)
 
 
 def as_json(fitted: Fit) -> dict[str, Any]:

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from isoflop.cli.tabular import TableOptions
     from isoflop.forecasting.forecast import Forecast
     from isoflop.forecasting.scores import Scores
     from isoflop.laws.form import Form
 
     Array = NDArray[np.float64]
+
+
+DEFAULT_REPLICATES = 400
 
 
 def forecast(
@@ -35,17 +39,22 @@ def forecast(
     form: Annotated[
         str,
         typer.Option(
-            "--form", metavar="F", help="average weighs several forms by backtests; or one form by name, or a formula."
+            "--form",
+            metavar="F",
+            help="average weighs several forms by backtests; auto finds laws for any columns; or a name or formula.",
         ),
     ] = "average",
+    target_column: opt.TargetColumn = None,
+    group: opt.Group = None,
+    variable: opt.VariableOption = None,
     level: opt.Level = 0.9,
     column: opt.Columns = None,
     where: opt.Where = None,
     targets_where: Annotated[
         str | None, typer.Option("--targets-where", metavar="EXPR", help="Keep these rows of the targets.")
     ] = None,
-    objective: opt.ObjectiveOption = "log_huber",
-    replicates: opt.Replicates = 400,
+    objective: opt.ObjectiveOption = "auto",
+    replicates: opt.Replicates = DEFAULT_REPLICATES,
     seed: opt.Seed = 0,
     loss_unit: opt.LossUnit = None,
     bytes_per_token: opt.BytesPerToken = None,
@@ -58,6 +67,7 @@ def forecast(
     Example: isoflop forecast runs.csv --at N=70e9,D=1.4e12 --at N=8B,D=15T
     """
     from isoflop.cli.output import print_json
+    from isoflop.cli.tabular import TableOptions, refuse_other_readings
     from isoflop.errors import BadInput
     from isoflop.forecasting.forecast import AVERAGE
     from isoflop.forecasting.forecast import forecast as predict
@@ -68,6 +78,16 @@ def forecast(
             "A forecast needs a target: give --at N=70e9,D=1.4e12 (repeatable) or --targets OTHER.csv, one of the two; "
             "--targets-where goes with --targets."
         )
+    if form == "auto" or target_column or group or variable:
+        refuse_other_readings(
+            column=column, loss_unit=loss_unit, bytes_per_token=bytes_per_token, params_convention=params_convention
+        )
+        wanted_form = "auto" if form == AVERAGE else form
+        given = None if replicates == DEFAULT_REPLICATES else replicates  # a search has a default of its own
+        options = TableOptions(target_column, group, variable, wanted_form, objective, level, given, seed, drop_bad)
+        _tabular(runs, at, targets, where, targets_where, options, json)
+        return
+    objective = "log_huber" if objective == "auto" else objective
     chosen = find_form("chinchilla" if form == AVERAGE else form)  # the averaged forms are of N and D, as it is
     reading = opt.Reading(column, where, loss_unit, bytes_per_token, params_convention, drop_bad)
     wanted = _at_targets(at, chosen) if at else {}
@@ -82,6 +102,27 @@ def forecast(
         print_json(as_json(made, scores, measured))
     else:
         _show(made, scores, measured)
+
+
+def _tabular(
+    runs: Path,
+    at: list[str] | None,
+    targets: Path | None,
+    where: str | None,
+    targets_where: str | None,
+    options: TableOptions,
+    json: bool,
+) -> None:
+    """Forecast rows of a table of any columns."""
+    from isoflop.cli import tabular
+    from isoflop.cli.output import print_json
+
+    table, asked = tabular.read_asked(runs, at, targets, where, targets_where)
+    found = tabular.answers(table, asked, options)
+    if json:
+        print_json(tabular.as_json(found, options.group))
+    else:
+        tabular.show(found, options.group)
 
 
 def _table_targets(path: Path, form: Form, reading: opt.Reading) -> tuple[dict[str, Array], Array | None]:

@@ -1,4 +1,4 @@
-"""``isoflop laws``: the catalogue, and the card of one law or form."""
+"""``isoflop laws``: the catalogue, a topic of it, and the card of one law or form."""
 
 from __future__ import annotations
 
@@ -11,36 +11,71 @@ from isoflop.cli import options as opt
 if TYPE_CHECKING:
     from isoflop.laws.form import Form
     from isoflop.laws.law import Law
+    from isoflop.laws.opinions import Opinion
+    from isoflop.laws.validity import Outside
 
 
 def laws(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Show the card of one law or form.", show_default=False)
+        str | None,
+        typer.Argument(metavar="NAME", help="Show one law, form or topic in full.", show_default=False),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option("--at", metavar="N=…,D=…", help="What a law, or the laws of a topic, say there. Repeatable."),
     ] = None,
     json: opt.Json = False,
 ) -> None:
-    """List the forms and published laws, or show one in full."""
-    from isoflop.cli.output import print_json
-    from isoflop.errors import LawError, did_you_mean
-    from isoflop.laws.catalogue import FORMS, published_laws
+    """List the forms and published laws by topic, or show one in full.
 
-    published = published_laws()
-    if name is None:
-        if json:
-            forms = {key: form_json(form) for key, form in FORMS.items()}
-            print_json({"forms": forms, "laws": {key: law_json(law) for key, law in published.items()}})
-        else:
-            _list(FORMS, published)
-        return
-    if name not in FORMS and name not in published:
-        known = (*FORMS, *published)
-        raise LawError(f"Unknown law or form '{name}'. Known: {', '.join(known)}.{did_you_mean(name, known)}")
-    if json:
-        print_json(form_json(FORMS[name]) if name in FORMS else law_json(published[name]))
-    elif name in FORMS:
-        _form_card(FORMS[name], [law for law in published.values() if law.form.name == name])
+    Example: isoflop laws learning-rate --at N=1B,D=100B
+    """
+    from isoflop.cli import law_cards as cards
+    from isoflop.cli.output import print_json
+    from isoflop.errors import BadInput
+    from isoflop.laws.catalogue import COMPUTED, TOPICS, find_form, find_law
+
+    if name in TOPICS:
+        _topic(name, at, json)
+    elif name in _published():
+        law = find_law(name)
+        values = [_value(law, text) for text in at or []]
+        print_json({**law_json(law), **({"at": values} if at else {})}) if json else cards.law_card(law, values)
+    elif at:
+        raise BadInput(
+            f"--at asks for values, but {name or 'the whole catalogue'} has no constants. Name a published law or a "
+            "topic such as learning-rate: `isoflop laws` lists them."
+        )
+    elif name is None:
+        print_json(_everything()) if json else cards.catalogue()
+    elif name in COMPUTED:
+        print_json(COMPUTED[name]) if json else cards.computed_card(COMPUTED[name])
     else:
-        _law_card(published[name])
+        _known_or_refuse(name)
+        form = find_form(name)
+        print_json(form_json(form)) if json else cards.form_card(form)
+
+
+def _published() -> dict[str, Law]:
+    from isoflop.laws.catalogue import published_laws
+
+    return published_laws()
+
+
+def _known_or_refuse(name: str) -> None:
+    from isoflop.errors import FormulaError, LawError, did_you_mean
+    from isoflop.laws.catalogue import COMPUTED, FORMS, TOPICS, find_form
+
+    try:
+        find_form(name)
+    except (LawError, FormulaError) as error:
+        if isinstance(error, FormulaError) and not name.replace("-", "").isalpha():
+            raise
+        known = (*FORMS, *_published(), *COMPUTED, *TOPICS)
+        raise LawError(
+            f"Unknown law or form '{name}'. Known: {', '.join(FORMS)}; {len(_published())} published laws and the "
+            f"topics {', '.join(TOPICS)}.{did_you_mean(name, known)} `isoflop laws` lists them all."
+        ) from None
 
 
 def form_json(form: Form) -> dict[str, Any]:
@@ -49,8 +84,10 @@ def form_json(form: Form) -> dict[str, Any]:
 
     return {
         "name": form.name,
+        "topic": form.topic,
         "formula": form.formula,
         "latex": form_latex(form),
+        "output": form.output,
         "variables": form.variables,
         "parameters": form.parameters,
         "title": form.title,
@@ -65,63 +102,105 @@ def law_json(law: Law) -> dict[str, Any]:
     return {
         "name": law.name,
         "form": law.form.name,
+        "topic": law.form.topic,
         "formula": law.form.formula,
+        "output": law.form.output.symbol,
         "constants": law.constants,
         "title": law.title,
         "source": law.source,
         "params_convention": law.params_convention,
         "loss_unit": law.loss_unit,
         "caution": law.caution,
+        "data": law.data,
+        "validity": law.validity,
         "latex": law.latex,
         "javascript": law.javascript,
     }
 
 
-def _list(forms: dict[str, Form], published: dict[str, Law]) -> None:
-    from isoflop.cli.output import print_table
-
-    print_table("Forms, to be fitted", ["name", "formula…"], [[form.name, form.formula] for form in forms.values()])
-    print()
-    rows = [[law.name, law.form.name, law.source.split(", arXiv")[0]] for law in published.values()]
-    print_table(
-        "Published laws, with their constants",
-        ["name", "form", "source"],
-        rows,
-        ["`isoflop laws NAME` shows one in full."],
-    )
+def outside_json(found: tuple[Outside, ...]) -> list[dict[str, Any]]:
+    """What lies outside a law's data: quantity, value, low, high, factor."""
+    return [{"quantity": o.quantity, "value": o.value, "low": o.low, "high": o.high, "factor": o.factor} for o in found]
 
 
-def _form_card(form: Form, published: list[Law]) -> None:
-    from isoflop.cli.output import number, print_table
+def _everything() -> dict[str, Any]:
+    from isoflop.laws.catalogue import COMPUTED, FORMS, TOPICS
 
-    print_table(
-        f"{form.name}: {form.title}",
-        ["parameter", "kind", "plausible>", "meaning"],
-        [[p.symbol, p.kind, f"{number(p.low)} to {number(p.high)}", p.meaning] for p in form.parameters],
-        [
-            f"Formula: L = {form.formula}",
-            "Variables: " + "; ".join(f"{v.symbol} = {v.meaning} (column {v.column})" for v in form.variables),
-            f"Source: {form.source}",
-            f"Use it for: {form.about}",
-            f"Not for: {form.when_not}",
-            *([f"Published constants: {', '.join(law.name for law in published)}"] if published else []),
-        ],
-    )
+    return {
+        "topics": TOPICS,
+        "forms": {key: form_json(form) for key, form in FORMS.items()},
+        "laws": {key: law_json(law) for key, law in _published().items()},
+        "computed": COMPUTED,
+    }
 
 
-def _law_card(law: Law) -> None:
-    from isoflop.cli.output import print_table
+def _value(law: Law, text: str) -> dict[str, Any]:
+    """A law at one point: its variables, its value and what lies outside its data."""
+    from isoflop.laws.validity import outside
 
-    meaning = {parameter.symbol: (parameter.meaning, parameter.unit) for parameter in law.form.parameters}
-    print_table(
-        f"{law.name}: {law.title}",
-        ["constant", "value>", "unit", "meaning"],
-        [[name, f"{value:.10g}", meaning[name][1], meaning[name][0]] for name, value in law.constants.items()],
-        [
-            f"Formula: L = {law.form.formula}, in {law.loss_unit}, N counted as {law.params_convention}",
-            f"Source: {law.source}",
-            *([f"Caution: {law.caution}"] if law.caution else []),
-            f"LaTeX: {law.latex}",
-            f"JavaScript: {law.javascript}",
-        ],
-    )
+    point = read_point(text, law.form.inputs)
+    return {"variables": point, "value": float(law(**point)), "outside": outside_json(outside(law, **point))}
+
+
+def read_point(text: str, known: tuple[str, ...]) -> dict[str, float]:
+    """``N=1B,D=100B`` as numbers by symbol. Raises BadInput for anything but the known symbols, each once."""
+    from isoflop.errors import BadInput, did_you_mean
+    from isoflop.units import parse_count, parse_flops
+
+    point: dict[str, float] = {}
+    for part in text.split(","):
+        symbol, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or symbol not in known or symbol in point:
+            seen = f"'{symbol}' is given twice" if symbol in point else f"cannot read '{part}'"
+            raise BadInput(
+                f"In --at '{text}': {seen}. Allowed: SYMBOL=NUMBER with {', '.join(known)}, separated by commas."
+                f"{did_you_mean(symbol, known)}"
+            )
+        point[symbol] = parse_flops(value) if symbol == "C" else parse_count(value, f"{symbol} in --at")
+    return point
+
+
+POINTS = ("N=1B,D=20B", "N=1B,D=200B", "N=10B,D=200B")
+"""Where the laws of a hyper-parameter are compared unless asked elsewhere."""
+
+
+def _topic(topic: str, at: list[str] | None, json: bool) -> None:
+    from isoflop.cli import law_cards as cards
+    from isoflop.cli.output import print_json
+    from isoflop.laws.catalogue import COMPUTED, FORMS, TOPICS
+
+    asked = {text: _opinions(topic, text) for text in at or POINTS}
+    if json:
+        print_json(
+            {
+                "topic": topic,
+                "about": TOPICS[topic],
+                "forms": {key: form_json(form) for key, form in FORMS.items() if form.topic == topic},
+                "laws": {key: law_json(law) for key, law in _published().items() if law.form.topic == topic},
+                "computed": {key: law for key, law in COMPUTED.items() if law.topic == topic},
+                "at": [{"point": text, "laws": [_opinion_json(o) for o in given]} for text, given in asked.items()],
+            }
+        )
+        return
+    cards.topic_card(topic, asked)
+
+
+def _opinions(topic: str, text: str) -> tuple[Opinion, ...]:
+    from isoflop.errors import BadInput
+    from isoflop.laws.opinions import opinions
+
+    point = read_point(text, ("N", "D"))
+    if len(point) < 2 or min(point.values()) <= 0:
+        raise BadInput(f"In --at '{text}': laws are compared at a positive N and D. Give both, as in N=1B,D=100B.")
+    return opinions(topic, point["N"], point["D"])
+
+
+def _opinion_json(opinion: Opinion) -> dict[str, Any]:
+    return {
+        "law": opinion.law.name,
+        "output": opinion.law.form.output.symbol,
+        "value": opinion.value,
+        "doubling_size": opinion.doubling_size,
+        "doubling_data": opinion.doubling_data,
+        "outside": outside_json(opinion.beyond),
+    }

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from isoflop.cli import allocate, check, demo, fit, forecast, laws
+from isoflop.cli import allocate, approach, backtest, check, compare, demo, diagnose, fit, forecast, laws, ledger, watch
 from isoflop.cli.usage import UsageError, Verbs, explained
 from isoflop.errors import IsoflopError
 
@@ -33,6 +33,12 @@ app.command("demo")(demo.demo)
 app.command("fit")(fit.fit)
 app.command("forecast")(forecast.forecast)
 app.command("allocate")(allocate.allocate)
+app.command("backtest")(backtest.backtest)
+app.command("compare")(compare.compare)
+app.command("ledger")(ledger.ledger)
+app.command("watch")(watch.watch)
+app.command("diagnose")(diagnose.diagnose)
+app.command("approach")(approach.approach)
 app.command("laws")(laws.laws)
 app.command("check")(check.check)
 

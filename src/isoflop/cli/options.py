@@ -83,6 +83,21 @@ FormOption = Annotated[
 ObjectiveOption = Annotated[
     str, typer.Option("--objective", metavar="O", help="What is minimised: log_huber, least_squares or student_t.")
 ]
+TargetColumn = Annotated[
+    list[str] | None,
+    typer.Option("--target-column", metavar="NAME", help="Column to forecast instead of loss. Repeatable."),
+]
+Group = Annotated[
+    str | None, typer.Option("--group", metavar="NAME", help="Column whose values are separate experiments.")
+]
+VariableOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variable",
+        metavar="SYMBOL=COLUMN",
+        help="A variable of the law and its column; those not named are found by their names. Repeatable.",
+    ),
+]
 Level = Annotated[
     float,
     typer.Option("--level", metavar="P", help="Level of the intervals, between 0 and 1.", parser=_level),

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from isoflop.errors import FitFailure
 from isoflop.fitting.fit import Fit, fit
 from isoflop.fitting.objectives import Objective
-from isoflop.forecasting.draws import predictive_log_draws
+from isoflop.forecasting.discrepancy import SIZES, Surface, runs_at
+from isoflop.forecasting.members import Say, say
 from isoflop.laws.form import Form
-from isoflop.laws.law import evaluate
 from isoflop.runs.table import Runs
 
 Array = NDArray[np.float64]
@@ -25,58 +25,114 @@ Array = NDArray[np.float64]
 ORIGINS = (0.5, 0.6, 0.7, 0.8, 0.9)
 """Shares of the runs, by compute, that are fitted."""
 STARTS = 12
-REPLICATES = 60
+REPLICATES = 40
 SPARE_RUNS = 2
 """A form is backtested where it leaves at least this many runs more than it has parameters."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """One cut. flops: the largest fitted. rows: the forecast runs, as indices. errors: ln loss − ln forecast, one row
-    per form, NaN where a form could not be fitted. spread: standard deviation of the pooled predictive draws.
-    constants: per form, those fitted below the cut, or None."""
+    """One cut, with what each form said of the runs above it; arrays shaped (forms, rows) or (rows,).
+
+    flops: the largest fitted. rows: the forecast runs, as indices. ratio: their compute over it. errors: ln loss −
+    ln forecast, NaN where a form could not be fitted. parameters, surface: variance of the forecast by the bootstrap
+    and by the residuals' surface. noise: variance of a run about it, (forms,). reach: the fall of ln loss that is
+    forecast beyond the largest compute fitted, (forms, rows). constants: per form, those fitted below the cut.
+    """
 
     flops: float
     rows: NDArray[np.int64]
+    ratio: Array
     errors: Array
-    spread: Array
+    parameters: Array
+    surface: Array
+    noise: Array
+    reach: Array
     constants: tuple[Mapping[str, float] | None, ...] = ()
 
 
 def rolling_origin(
-    runs: Runs, forms: Sequence[Form], *, objective: str | Objective = "log_huber", seed: int = 0
+    runs: Runs,
+    forms: Sequence[Form],
+    *,
+    objective: str | Objective = "log_huber",
+    seed: int = 0,
+    kriging: bool = True,
 ) -> tuple[Origin, ...]:
     """Backtest forms on a table of runs; empty when there are too few runs for any cut.
 
-    Deterministic in ``seed``. Runs of equal compute stay on one side of a cut.
+    kriging: carry the residuals' surface past the cut, as the averaged forecast does. Deterministic in ``seed``. Runs
+    of equal compute stay on one side of a cut.
     """
     order = np.sort(runs.flops)
     cuts = sorted({float(order[max(int(share * len(order)) - 1, 0)]) for share in ORIGINS})
-    origins = (_origin(runs, forms, cut, objective, seed) for cut in cuts)
+    origins = (_origin(runs, forms, cut, objective, seed, kriging) for cut in cuts)
     return tuple(origin for origin in origins if origin is not None)
 
 
-def _origin(runs: Runs, forms: Sequence[Form], cut: float, objective: str | Objective, seed: int) -> Origin | None:
+def _origin(
+    runs: Runs, forms: Sequence[Form], cut: float, objective: str | Objective, seed: int, kriging: bool
+) -> Origin | None:
     rows = np.flatnonzero(runs.flops > cut)
     below = runs.take(runs.flops <= cut)
     if not len(rows):
         return None
     above = runs.take(rows)
-    rng = np.random.default_rng([seed, len(below)])
-    errors = np.full((len(forms), len(rows)), np.nan)
-    pooled = []
-    constants: list[Mapping[str, float] | None] = [None] * len(forms)
-    for index, form in enumerate(forms):
-        fitted = _fitted(form, below, objective, seed)
+    fits = [_fitted(form, below, objective, seed) for form in forms]
+    if all(fitted is None for fitted in fits):
+        return None
+    surface = Surface(below) if kriging else None
+    ratio = above.flops / cut
+    empty = np.full((len(forms), len(rows)), np.nan)
+    errors, parameters, spread, reach = (empty.copy() for _ in range(4))
+    noise = np.full(len(forms), np.nan)
+    for index, fitted in enumerate(fits):
         if fitted is None:
             continue
-        variables = {symbol: np.asarray(above.column(c), dtype=float) for symbol, c in form.columns.items()}
-        errors[index] = np.log(above.loss) - np.log(evaluate(form, fitted.law.constants, variables))
-        constants[index] = fitted.law.constants
-        pooled.append(predictive_log_draws(fitted, variables, rng))
-    if not pooled:
-        return None
-    return Origin(cut, rows, errors, np.concatenate(pooled, axis=1).std(axis=1), tuple(constants))
+        said, reach[index] = say_with_reach(fitted, _variables(above, fitted.form), ratio, surface)
+        errors[index] = np.log(above.loss) - said.mean
+        parameters[index] = robust_variance(said.draws)
+        spread[index] = said.surface
+        noise[index] = float(np.var(said.noise))
+    constants = tuple(None if fitted is None else fitted.law.constants for fitted in fits)
+    return Origin(cut, rows, ratio, errors, parameters, spread, noise, reach, constants)
+
+
+def say_with_reach(
+    fitted: Fit, variables: Mapping[str, Array], ratio: Array, surface: Surface | None
+) -> tuple[Say, Array]:
+    """What a fit says of targets, and how far ln loss is to fall beyond the largest compute of the runs, (targets,).
+
+    The reach compares a target with itself at the compute limit: N and D both divided by the square root of the
+    compute ratio. It is zero within the data.
+    """
+    count = len(ratio)
+    back = np.sqrt(np.maximum(np.where(np.isfinite(ratio), ratio, 1.0), 1.0))
+    joined = {
+        symbol: np.concatenate([values, _drawn_back(symbol, values, back)]) for symbol, values in variables.items()
+    }
+    both = say(fitted, joined, surface)
+    said = Say(both.law[:count], both.mean[:count], both.draws[:count], both.surface[:count], both.noise)
+    return said, np.abs(both.mean[:count] - both.mean[count:])
+
+
+def _drawn_back(symbol: str, values: Array, back: Array) -> Array:
+    power = {"C": 2.0, "N": 1.0, "D": 1.0, "U": 1.0}.get(symbol, 0.0)
+    return np.asarray(values / back**power)
+
+
+def _variables(above: Runs, form: Form) -> dict[str, Array]:
+    repeats = {"U": "unique_tokens"} if above.has("unique_tokens") else {}
+    return runs_at(above, {**SIZES, **repeats, **form.columns})
+
+
+def robust_variance(draws: Array) -> Array:
+    """Variance (targets,) of draws (targets, replicates) from their quartiles: a few wild replicates count little."""
+    usable = np.where(np.isfinite(draws), draws, np.nan)
+    if draws.shape[1] < 4:
+        return np.zeros(len(draws))
+    low, high = np.nanpercentile(usable, [25, 75], axis=1)
+    return np.asarray(((high - low) / 1.349) ** 2)
 
 
 def _fitted(form: Form, below: Runs, objective: str | Objective, seed: int) -> Fit | None:

@@ -1,14 +1,15 @@
 """What to expect of a run not yet made: a loss with a prediction interval and how far past the data it reaches.
 
-The interval joins three spreads: that of each law (every bootstrap replicate predicts the target), that of single runs
-around it (residuals, enlarged by sqrt(n/(n − P)) for the parameters they were fitted with), and that between formulas.
-It is widened where backtests on the same runs show that it would have been too narrow.
+One formula alone says what its bootstrap and its residuals say. The average says what several formulas say together,
+each with the surface that its residuals show, and is as wide as backtests on the same runs require. Its variance, in
+ln loss, has four parts: noise (seed and evaluation, what differs between runs of one N and D), parameters, form, and
+extrapolation (the surface's doubt, and the share of the promised improvement that backtests found wrong).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,10 @@ from isoflop.fitting.fit import REPLICATES, Fit
 from isoflop.fitting.fit import fit as fit_form
 from isoflop.fitting.objectives import Objective
 from isoflop.forecasting.averaging import Ensemble, fit_ensemble, single
-from isoflop.forecasting.draws import NOISE_DRAWS, predictive_log_draws
+from isoflop.forecasting.backtest import robust_variance, say_with_reach
+from isoflop.forecasting.calibration import Calibration
+from isoflop.forecasting.discrepancy import Surface
+from isoflop.forecasting.draws import law_draws, predictive_log_draws, residual_noise
 from isoflop.laws.catalogue import find_form
 from isoflop.laws.form import Form
 from isoflop.laws.law import check_variables, evaluate
@@ -38,10 +42,13 @@ AVERAGE = "average"
 class Forecast:
     """Predicted losses of one or more targets, arrays shaped (targets,).
 
-    variables: symbol -> values, such as N and D. flops: C in FLOP. loss: the weighted geometric mean of the laws'
-    values. low, high: prediction interval at ``level``. extrapolation: C over the largest C of the runs. draws:
-    predictive draws (targets, draws). by_form: each law's own value, shaped (forms, targets). ensemble: the fits with
-    their weights.
+    variables: symbol -> values, such as N and D. flops: C in FLOP. loss: the weighted geometric mean of what the forms
+    say. low, high: prediction interval at ``level``. extrapolation: C over the largest C of the runs. draws:
+    predictive draws (targets, draws). by_form: what each form says, shaped (forms, targets). ensemble: the fits with
+    their weights. parts: standard deviations of ln loss by cause, each (targets,): noise, parameters, form,
+    extrapolation; their squares add up to the variance but for the tails. own_variance: of ln loss before calibration,
+    and reach: the fall of ln loss that is forecast beyond the largest compute of the runs, each (targets,); None for
+    one fit taken at its word.
     """
 
     variables: Mapping[str, Array]
@@ -55,6 +62,9 @@ class Forecast:
     by_form: Array
     ensemble: Ensemble
     notes: tuple[str, ...] = ()
+    parts: Mapping[str, Array] = field(default_factory=dict)
+    own_variance: Array | None = None
+    reach: Array | None = None
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -103,15 +113,92 @@ def forecast(
         raise BadInput(f"level = {level} is not allowed: it must lie between 0 and 1, such as 0.9.")
     ensemble = _ensemble(runs, form, objective, replicates, seed)
     variables = complete_targets(ensemble.leading.form, targets)
-    by_form = np.stack([evaluate(f.form, f.law.constants, _used(f.form, variables)) for f in ensemble.fits])
-    with np.errstate(divide="ignore"):
-        centre = np.asarray(ensemble.weights) @ np.log(by_form)
-    draws = np.exp(_widened(ensemble, variables, centre, np.random.default_rng([seed, 1])))
+    extrapolation = variables["C"] / ensemble.runs.flops.max()
+    rng = np.random.default_rng([seed, 1])
+    spoken = (
+        _alone(ensemble, variables, rng)
+        if ensemble.calibration is None
+        else _together(ensemble, ensemble.calibration, variables, extrapolation, rng)
+    )
+    draws = np.exp(spoken.draws)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=1)
-    flops = variables["C"]
-    extrapolation = flops / ensemble.runs.flops.max()
-    notes = _notes(ensemble, extrapolation)
-    return Forecast(variables, flops, np.exp(centre), low, high, level, extrapolation, draws, by_form, ensemble, notes)
+    return Forecast(
+        variables,
+        variables["C"],
+        np.exp(spoken.centre),
+        low,
+        high,
+        level,
+        extrapolation,
+        draws,
+        np.exp(spoken.by_form),
+        ensemble,
+        _notes(ensemble, extrapolation),
+        spoken.parts,
+        spoken.own,
+        spoken.reach,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Spoken:
+    """In ln loss: centre (targets,), by_form (forms, targets), draws (targets, draws), parts, own variance, reach."""
+
+    centre: Array
+    by_form: Array
+    draws: Array
+    parts: Mapping[str, Array]
+    own: Array | None = None
+    reach: Array | None = None
+
+
+MOST_DRAWS, LEAST_DRAWS = 10_000, 1_000
+"""Predictive draws of a target, fewer where there are many targets: together at most 20 million."""
+
+
+def _together(
+    ensemble: Ensemble, calibration: Calibration, variables: Mapping[str, Array], ratio: Array, rng: np.random.Generator
+) -> _Spoken:
+    """All forms with their surfaces, as wide as backtests require."""
+    surface = Surface(ensemble.runs)
+    weights = np.asarray(ensemble.weights)
+    said = [say_with_reach(fitted, _with_sizes(fitted.form, variables), ratio, surface) for fitted in ensemble.fits]
+    by_form = np.stack([each.mean for each, _ in said])
+    centre = weights @ by_form
+    variances = {
+        "noise": np.full(len(centre), weights @ [np.var(each.noise) for each, _ in said]),
+        "parameters": weights @ np.stack([robust_variance(each.draws) for each, _ in said]),
+        "form": weights @ np.square(by_form - centre),
+        "surface": weights @ np.stack([each.surface for each, _ in said]),
+    }
+    reach = weights @ np.stack([far for _, far in said])
+    count = int(np.clip(2e7 / len(centre), LEAST_DRAWS, MOST_DRAWS))
+    own = np.sum(list(variances.values()), axis=0)
+    draws = centre[:, None] + calibration.draw(own, reach, count, rng)
+    return _Spoken(centre, by_form, draws, _parts(variances, reach, calibration), own, reach)
+
+
+def _parts(variances: Mapping[str, Array], reach: Array, calibration: Calibration) -> dict[str, Array]:
+    wider = calibration.mean_square_widening
+    parts = {name: np.sqrt(wider * variances[name]) for name in ("noise", "parameters", "form")}
+    drift = calibration.mean_square_drift * np.square(reach)
+    return {**parts, "extrapolation": np.sqrt(wider * variances["surface"] + drift)}
+
+
+def _with_sizes(form: Form, variables: Mapping[str, Array]) -> dict[str, Array]:
+    """The form's variables, with N and D where they are known: a surface is a function of those."""
+    return {name: values for name, values in variables.items() if name in form.inputs or name in ("N", "D", "U")}
+
+
+def _alone(ensemble: Ensemble, variables: Mapping[str, Array], rng: np.random.Generator) -> _Spoken:
+    """One fit at its word: its law, its replicates and its residuals."""
+    fitted = ensemble.leading
+    used = _used(fitted.form, variables)
+    with np.errstate(divide="ignore"):
+        centre = np.log(evaluate(fitted.form, fitted.law.constants, used))
+    law, noise = np.log(law_draws(fitted, used)), residual_noise(fitted)
+    parts = {"noise": np.full(len(centre), noise.std()), "parameters": np.sqrt(robust_variance(law))}
+    return _Spoken(centre, centre[None, :], predictive_log_draws(fitted, used, rng), parts)
 
 
 def _ensemble(
@@ -124,18 +211,6 @@ def _ensemble(
     if form == AVERAGE:
         return fit_ensemble(runs, objective=objective, replicates=replicates, seed=seed)
     return single(fit_form(find_form(form), runs, objective=objective, replicates=replicates, seed=seed))
-
-
-def _widened(ensemble: Ensemble, variables: Mapping[str, Array], centre: Array, rng: np.random.Generator) -> Array:
-    """Draws of ln loss from the forms by their weights, shaped (targets, draws), spread about the centre by the
-    widening."""
-    total = max(len(next(iter(fitted.draws.values()))) for fitted in ensemble.fits) * NOISE_DRAWS
-    parts = []
-    for fitted, weight in zip(ensemble.fits, ensemble.weights, strict=True):
-        drawn = predictive_log_draws(fitted, _used(fitted.form, variables), rng)
-        parts.append(drawn[:, rng.integers(0, drawn.shape[1], max(1, round(weight * total)))])
-    pooled = np.concatenate(parts, axis=1)
-    return np.asarray(centre[:, None] + ensemble.widening * (pooled - centre[:, None]))
 
 
 def complete_targets(form: Form, targets: Mapping[str, ArrayLike]) -> dict[str, Array]:

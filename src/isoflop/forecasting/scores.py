@@ -17,7 +17,7 @@ class Scores:
     """Summary over targets whose loss is known.
 
     median_abs_rel_error: of |forecast/measured − 1|. bias: median of forecast/measured − 1. coverage: share inside
-    the interval. mean_interval_score: in units of the loss, lower is better. level: of the interval.
+    the interval. mean_interval_score, mean_crps: in units of the loss, lower is better. level: of the interval.
     """
 
     n_targets: int
@@ -25,6 +25,7 @@ class Scores:
     bias: float
     coverage: float
     mean_interval_score: float
+    mean_crps: float
     level: float
 
 
@@ -33,6 +34,17 @@ def interval_score(low: Array, high: Array, measured: Array, level: float) -> Ar
     penalty = 2.0 / (1.0 - level)
     missed = np.maximum(low - measured, 0.0) + np.maximum(measured - high, 0.0)
     return (high - low) + penalty * missed
+
+
+def continuous_ranked_probability_score(draws: Array, measured: Array) -> Array:
+    """E|X − y| − E|X − X'|/2 over predictive draws (targets, draws), in units of the loss, (targets,).
+
+    Gneiting & Raftery 2007, eq. 21; the second term from the sorted draws, in one pass.
+    """
+    count = draws.shape[1]
+    ranks = 2 * np.arange(1, count + 1) - count - 1
+    apart = np.sort(draws, axis=1) @ ranks / count**2
+    return np.asarray(np.mean(np.abs(draws - measured[:, None]), axis=1) - apart)
 
 
 def score(forecast: Forecast, measured: Array) -> Scores:
@@ -45,5 +57,6 @@ def score(forecast: Forecast, measured: Array) -> Scores:
         bias=float(np.median(relative)),
         coverage=float(np.mean(inside)),
         mean_interval_score=float(interval_score(forecast.low, forecast.high, measured, forecast.level).mean()),
+        mean_crps=float(continuous_ranked_probability_score(forecast.draws, measured).mean()),
         level=forecast.level,
     )

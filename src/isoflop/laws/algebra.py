@@ -9,6 +9,14 @@ from isoflop.laws.expression import Binary, Call, Name, Negative, Node, Number
 from isoflop.laws.form import Form
 
 LARGEST_CONSTANT = 1e300
+_FUNCTIONS = {
+    "exp": sp.exp,
+    "log": sp.log,
+    "log10": lambda value: sp.log(value) / sp.log(10),
+    "sqrt": sp.sqrt,
+    "min": sp.Min,
+    "max": sp.Max,
+}
 
 
 def to_sympy(form: Form) -> sp.Expr:
@@ -38,8 +46,7 @@ def _convert(node: Node, form: Form) -> sp.Expr:
         case Negative(operand=operand):
             return -_convert(operand, form)
         case Call(function=function, arguments=arguments):
-            functions = {"exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "min": sp.Min, "max": sp.Max}
-            return functions[function](*(_convert(argument, form) for argument in arguments))
+            return _FUNCTIONS[function](*(_convert(argument, form) for argument in arguments))
         case Binary(operator="**", left=left, right=right):
             return _power(_convert(left, form), _convert(right, form), form)
         case Binary(operator=operator, left=left, right=right):

@@ -64,6 +64,8 @@ def _call(function: str, values: list[_Value]) -> _Value:
         return _Exponential(sp.expand(first.plain))
     if function == "log":
         return _Plain(first.exponent if isinstance(first, _Exponential) else sp.log(first.plain))
+    if function == "log10":
+        return _Plain(_call("log", values).plain / sp.log(10))
     if function == "sqrt":
         return _power(first, _Plain(sp.Rational(1, 2)))
     return _Plain((sp.Min if function == "min" else sp.Max)(*(value.plain for value in values), evaluate=False))
@@ -83,6 +85,8 @@ def _binary(operator: str, left: _Value, right: _Value) -> _Value:
 def _power(base: _Value, exponent: _Value) -> _Value:
     if isinstance(base, _Exponential):
         return _Exponential(sp.expand(base.exponent * exponent.plain))
+    if base.plain.is_number and base.plain.is_positive and not exponent.plain.is_number:
+        return _Exponential(sp.expand(sp.log(base.plain) * exponent.plain))
     return _Plain(base.plain**exponent.plain)
 
 

@@ -64,7 +64,7 @@ class Compiled:
         return np.stack([np.broadcast_to(np.asarray(s, dtype=float), values.shape[:1]) for s in shifts], axis=1)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def compile_form(form: Form) -> Compiled:
     """Differentiate and compile a form once; later calls return the same object."""
     expression = to_sympy(form)

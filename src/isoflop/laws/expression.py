@@ -19,7 +19,14 @@ from dataclasses import dataclass
 
 from isoflop.errors import FormulaError, did_you_mean
 
-FUNCTIONS: dict[str, tuple[int, int]] = {"exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "min": (2, 4), "max": (2, 4)}
+FUNCTIONS: dict[str, tuple[int, int]] = {
+    "exp": (1, 1),
+    "log": (1, 1),
+    "log10": (1, 1),
+    "sqrt": (1, 1),
+    "min": (2, 4),
+    "max": (2, 4),
+}
 """Allowed functions with the fewest and most arguments each takes. ``log`` is natural."""
 
 LONGEST_FORMULA = 1000

@@ -19,12 +19,17 @@ exponent: zero or more (alpha). real: any number.
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A quantity that a run has. ``column`` is its name in a table of runs; all are positive."""
+    """A quantity that a run has. ``column`` is its name in a table of runs; all are positive.
+
+    low, high: where the runs of a usual ladder lie, for examples; not bounds.
+    """
 
     symbol: str
     column: str
     unit: str
     meaning: str
+    low: float = 1.0
+    high: float = 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +55,26 @@ PLAUSIBLE: dict[Kind, tuple[float, float]] = {
 STANDARD_VARIABLES: dict[str, Variable] = {
     variable.symbol: variable
     for variable in (
-        Variable("N", "params", "parameters", "model parameters, by the run table's convention"),
-        Variable("D", "tokens", "tokens", "training tokens seen"),
-        Variable("C", "flops", "FLOP", "training compute"),
-        Variable("U", "unique_tokens", "tokens", "distinct training tokens"),
+        Variable("N", "params", "parameters", "model parameters, by the run table's convention", 1e7, 1e10),
+        Variable("D", "tokens", "tokens", "training tokens seen", 1e9, 1e12),
+        Variable("C", "flops", "FLOP", "training compute", 1e17, 1e22),
+        Variable("U", "unique_tokens", "tokens", "distinct training tokens", 1e9, 1e11),
     )
 }
+
+LOSS = Variable("L", "loss", "nats/token", "held-out cross-entropy", 1.5, 5.0)
 
 
 @dataclass(frozen=True)
 class Form:
-    """A formula for the loss, such as ``Form("E + A/N**alpha + B/D**beta")``.
+    """A formula for the loss, such as ``Form("E + A/N**alpha + B/D**beta")``, or for another ``output``.
 
     formula: text by the grammar of ``isoflop.laws.expression``. Names that are variables (N, D, C, U, or those in
     ``variables``) come from the runs; every other name is a parameter. Parameters not declared in ``parameters`` get
     a kind from their place in the formula.
+
+    output: what the formula gives: the loss, or for example the best learning rate. A table to be fitted holds it in
+    the column of the output. topic: the group of the catalogue it belongs to.
 
     Raises FormulaError, with the position of the fault, for text that is malformed, has no variable or no parameter,
     or names something that cannot be fitted.
@@ -78,6 +88,8 @@ class Form:
     source: str = ""
     about: str = ""
     when_not: str = ""
+    topic: str = "your-own"
+    output: Variable = LOSS
 
     def __post_init__(self) -> None:
         tree = parse(self.formula)

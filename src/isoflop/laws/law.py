@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import LawError, did_you_mean
 from isoflop.laws.algebra import symbol_of, to_sympy
 from isoflop.laws.form import Form
-from isoflop.laws.printing import latex_number, latex_symbol, to_javascript, to_latex
+from isoflop.laws.printing import javascript_symbol, latex_number, latex_symbol, to_javascript, to_latex
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,9 @@ class Law:
     """A form with its constants.
 
     constants: one float per parameter of the form. params_convention: how N was counted. loss_unit: unit of the
-    result. caution: what a user of this law must know before trusting it.
+    result. caution: what a user of this law must know before trusting it. validity: smallest and largest value in the
+    source's data, by variable or by C = 6ND, M = D/N or epochs = D/U; see ``isoflop.laws.validity``. data: what those
+    data were.
 
     Raises LawError when constants are missing or not in the form.
     """
@@ -38,6 +40,8 @@ class Law:
     loss_unit: str = "nats/token"
     caution: str = ""
     units: Mapping[str, str] = field(default_factory=dict)
+    validity: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    data: str = ""
 
     def __post_init__(self) -> None:
         wanted, given = set(self.form.symbols), set(self.constants)
@@ -60,24 +64,32 @@ class Law:
     def latex(self) -> str:
         """The formula with its constants, typeset."""
         shown = {name: latex_number(f"{value:.4g}") for name, value in self.constants.items()}
-        return f"L = {to_latex(self.form.tree, shown)}"
+        return f"{latex_symbol(self.form.output.symbol)} = {to_latex(self.form.tree, shown)}"
 
     @property
     def javascript(self) -> str:
         """A JavaScript arrow function of the variables, exact to the last digit of the constants."""
-        declarations = " ".join(f"const {name} = {value!r};" for name, value in self.constants.items())
-        return f"({', '.join(self.form.inputs)}) => {{ {declarations} return {to_javascript(self.form.tree)}; }}"
+        declarations = " ".join(
+            f"const {javascript_symbol(name)} = {value!r};" for name, value in self.constants.items()
+        )
+        inputs = ", ".join(map(javascript_symbol, self.form.inputs))
+        return f"({inputs}) => {{ {declarations} return {to_javascript(self.form.tree)}; }}"
 
 
 def form_latex(form: Form) -> str:
-    """The bare formula, typeset, with the left-hand side L(N, D)."""
-    return f"L({', '.join(latex_symbol(name) for name in form.inputs)}) = {to_latex(form.tree)}"
+    """The bare formula, typeset, with its left-hand side, as in L(N, D)."""
+    left = f"{latex_symbol(form.output.symbol)}({', '.join(latex_symbol(name) for name in form.inputs)})"
+    return f"{left} = {to_latex(form.tree)}"
 
 
 def form_javascript(form: Form) -> str:
-    """A JavaScript arrow function of an object of parameters and the variables: ``(p, N, D) => …``."""
-    unpack = f"const {{ {', '.join(form.symbols)} }} = p;"
-    return f"(p, {', '.join(form.inputs)}) => {{ {unpack} return {to_javascript(form.tree)}; }}"
+    """A JavaScript arrow function of an object of parameters and the variables: ``($, N, D) => …``.
+
+    The object is called $, which no name of a formula can be.
+    """
+    own = (name if javascript_symbol(name) == name else f"{name}: {javascript_symbol(name)}" for name in form.symbols)
+    unpack = f"const {{ {', '.join(own)} }} = $;"
+    return f"($, {', '.join(map(javascript_symbol, form.inputs))}) => {{ {unpack} return {to_javascript(form.tree)}; }}"
 
 
 def evaluate(form: Form, constants: Mapping[str, ArrayLike], variables: Mapping[str, ArrayLike]) -> Array:
@@ -114,7 +126,7 @@ def check_variables(form: Form, variables: Mapping[str, ArrayLike]) -> dict[str,
     return arrays
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def _natural_function(form: Form) -> Callable[..., Any]:
     arguments = ([symbol_of(form, name) for name in form.symbols], [symbol_of(form, name) for name in form.inputs])
     return sp.lambdify(arguments, to_sympy(form), modules=["numpy"], cse=True)  # type: ignore[no-any-return]

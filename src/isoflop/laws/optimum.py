@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.counting import FLOPS_PER_PARAM_TOKEN
 from isoflop.errors import LawError
 from isoflop.laws.algebra import symbol_of, to_sympy
-from isoflop.laws.form import Form
+from isoflop.laws.form import LOSS, Form
 from isoflop.laws.law import evaluate
 
 Array = NDArray[np.float64]
@@ -57,7 +57,12 @@ def optimal_split(
 
 
 def require_split(form: Form) -> None:
-    """Raise LawError unless the form can be split between N and D."""
+    """Raise LawError unless the form gives a loss that depends on N and D."""
+    if form.output != LOSS:
+        raise LawError(
+            f"'{form.formula}' cannot split a budget: it gives {form.output.meaning}, not a loss. "
+            "Choose a form of the loss, such as chinchilla or coupled."
+        )
     if not {"N", "D"} <= set(form.inputs) or "C" in form.inputs:
         raise LawError(
             f"'{form.formula}' cannot split a budget: it depends on {', '.join(form.inputs)}. "
@@ -70,7 +75,7 @@ def has_closed_optimum(form: Form) -> bool:
     return closed_form(form) is not None
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def closed_form(form: Form) -> Callable[[Mapping[str, Array], Array], Array] | None:
     """N_opt(constants, C) where the form allows one, else None."""
     if set(form.inputs) != {"N", "D"}:

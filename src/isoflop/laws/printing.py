@@ -41,6 +41,8 @@ def to_latex(node: Node, values: Mapping[str, str] | None = None) -> str:
             return f"-{_latex_in(operand, _SIGNED, values)}"
         case Call(function="sqrt", arguments=(argument,)):
             return rf"\sqrt{{{to_latex(argument, values)}}}"
+        case Call(function="log10", arguments=(argument,)):
+            return rf"\log_{{10}}\left({to_latex(argument, values)}\right)"
         case Call(function=function, arguments=arguments):
             return rf"\{function}\left({', '.join(to_latex(a, values) for a in arguments)}\right)"
         case Binary(operator="/", left=left, right=right):
@@ -61,13 +63,29 @@ def latex_number(text: str) -> str:
     return rf"{match.group(1)} \times 10^{{{int(match.group(2))}}}" if match else text
 
 
+_TAKEN = frozenset(
+    (
+        *("Math", "arguments", "await", "break", "case", "catch", "class", "const", "continue", "debugger", "default"),
+        *("delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for", "function", "if"),
+        *("implements", "import", "in", "instanceof", "interface", "let", "new", "null", "package", "private"),
+        *("protected", "public", "return", "static", "super", "switch", "this", "throw", "true", "try", "typeof"),
+        *("var", "void", "while", "with", "yield"),
+    )
+)
+
+
+def javascript_symbol(name: str) -> str:
+    """The identifier for a name: the name itself, with a dollar sign behind the words that JavaScript keeps."""
+    return f"{name}$" if name in _TAKEN else name
+
+
 def to_javascript(node: Node) -> str:
-    """The formula as a JavaScript expression over identifiers of the same names."""
+    """The formula as a JavaScript expression over identifiers as ``javascript_symbol`` writes them."""
     match node:
         case Number(value=value):
             return repr(value)
         case Name(text=text):
-            return text
+            return javascript_symbol(text)
         case Negative(operand=operand):
             return f"(-{to_javascript(operand)})"
         case Call(function=function, arguments=arguments):

@@ -22,6 +22,7 @@ CHINCHILLA = Form(
     title="Chinchilla: size and data add",
     source="Hoffmann et al. 2022, arXiv:2203.15556, eq. 2",
     about="The field's default. Needs at least three sizes and three amounts of data with D/N varying.",
+    topic="size-and-data",
     when_not="Repeated data, tiny models, or a far extrapolation alone: on the public Farseer runs it misses by 3 % "
     "where the coupled form misses by 0.5 %.",
 )
@@ -33,6 +34,7 @@ ONE_EXPONENT = Form(
     title="Chinchilla with one exponent",
     source="Muennighoff et al. 2023, arXiv:2305.16264; Gadre et al. 2024, arXiv:2403.08540",
     about="One parameter fewer for small ladders; makes the optimal tokens per parameter the same at every budget.",
+    topic="size-and-data",
     when_not="When the question is how D/N should grow with compute: the form has already answered it.",
 )
 

@@ -33,6 +33,7 @@ MUENNIGHOFF = Form(
     ),
     title="Data-constrained: repetition is worth less and less",
     source="Muennighoff et al. 2023, arXiv:2305.16264, eq. 5 and 6",
+    topic="repeated-data",
     about="Several epochs over the same tokens. Up to four epochs cost little.",
     when_not="Where repetition makes the loss rise again: this law cannot.",
 )

@@ -20,6 +20,7 @@ def _power(symbol: str, what: str) -> Form:
         ),
         title=f"Power law in {what} with an offset",
         source=_SOURCE,
+        topic="one-quantity",
         about=f"Runs that differ in {what} alone.",
         when_not="Runs that differ in anything else that matters.",
     )

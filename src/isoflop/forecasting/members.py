@@ -1,0 +1,72 @@
+"""One formula's say in a forecast: its law, the surface that its residuals show, and the spread of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoflop.fitting.fit import Fit
+from isoflop.forecasting.discrepancy import Discrepancy, Surface, drawn_in, runs_at
+from isoflop.forecasting.draws import law_draws
+from isoflop.laws.law import evaluate
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Say:
+    """What one formula says of targets, in ln loss.
+
+    law: of the formula alone, (targets,). mean: with its surface, (targets,). draws: mean under each bootstrap
+    replicate, (targets, replicates). surface: variance of the surface, (targets,). noise: residual draws to add, (n,).
+    """
+
+    law: Array
+    mean: Array
+    draws: Array
+    surface: Array
+    noise: Array
+
+
+def say(fitted: Fit, variables: Mapping[str, Array], surface: Surface | None) -> Say:
+    """Evaluate one fit at targets: symbol -> values (targets,). Without a surface the formula stands alone."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        law = np.log(evaluate(fitted.form, fitted.law.constants, {s: variables[s] for s in fitted.form.inputs}))
+        draws = np.log(law_draws(fitted, variables))
+    if surface is None or not {"N", "D"} <= variables.keys():
+        return Say(law, law, draws, np.zeros(len(law)), noise_about(fitted, None))
+    seen = fitted.residuals[surface.rows]
+    found = surface.learn(seen, variables)
+    return Say(
+        law,
+        law + found.of(seen),
+        draws + found.of(_replicated(fitted, surface).T).T,
+        found.variance,
+        noise_about(fitted, found),
+    )
+
+
+def noise_about(fitted: Fit, found: Discrepancy | None) -> Array:
+    """Residual draws (n,) in ln loss, centred, with the variance of a run about law and surface.
+
+    Enlarged by sqrt(n/(n − P)) for the P parameters fitted to them, which makes a least-squares variance unbiased;
+    with n ≤ P + 1 that stops at one degree of freedom.
+    """
+    residuals = fitted.residuals - np.median(fitted.residuals)
+    count = len(residuals)
+    enlarged = np.sqrt(count / max(count - len(fitted.form.parameters), 1))
+    if found is None:
+        return np.asarray(residuals * enlarged)
+    spread = float(np.std(drawn_in(residuals))) + 1e-12
+    return np.asarray(residuals * enlarged * min(1.0, np.sqrt(found.noise) / spread))
+
+
+def _replicated(fitted: Fit, surface: Surface) -> Array:
+    """Residuals of every replicate at the surface's runs, (m, replicates); where one is not finite, the fit's own."""
+    used = fitted.runs.take(surface.rows)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        residuals = np.log(used.loss)[:, None] - np.log(law_draws(fitted, runs_at(used, fitted.form.columns)))
+    return np.where(np.isfinite(residuals), residuals, fitted.residuals[surface.rows][:, None])
