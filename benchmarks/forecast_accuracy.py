@@ -105,7 +105,12 @@ def evidence_of(split: Split, ensemble: Ensemble) -> list[Missed]:
     """What the split's forecast missed by: its held-out runs, and its own backtests."""
     made = forecast(ensemble, **targets_of(split))
     return [
-        Missed(np.log(split.held_out.loss) - np.log(made.loss), made.own_variance, made.reach),
+        Missed(
+            np.log(split.held_out.loss) - np.log(made.loss),
+            made.parts["noise"] ** 2 + made.parts["parameters"] ** 2,
+            made.own_variance,
+            made.reach,
+        ),
         *(missed(origin, np.asarray(ensemble.weights)) for origin in ensemble.origins),
     ]
 

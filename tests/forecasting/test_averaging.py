@@ -53,6 +53,7 @@ def test_the_forms_disagreement_at_an_origin_counts_as_variance_there() -> None:
     found = missed(origin([[0.03, 0.01], [0.01, 0.01]]), np.array([0.5, 0.5]))
     assert found.errors == pytest.approx([0.02, 0.01])
     assert found.own == pytest.approx([1e-4, 0.0])
+    assert found.known == pytest.approx([0.0, 0.0])
 
 
 def test_backtests_never_fit_what_they_forecast() -> None:

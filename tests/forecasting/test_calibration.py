@@ -15,7 +15,7 @@ def origins(widening: float, drift: float, count: int = 5, runs: int = 8, seed: 
     for _ in range(count):
         own, reach = np.full(runs, 0.01**2), rng.uniform(0, 0.4, runs)
         scale = np.sqrt(widening**2 * own + drift**2 * reach**2)
-        found.append(Missed(scale * rng.standard_t(5, runs), own, reach))
+        found.append(Missed(scale * rng.standard_t(5, runs), np.zeros(runs), own, reach))
     return found
 
 
@@ -60,9 +60,19 @@ def test_intervals_hold_as_often_as_they_say_when_worlds_come_from_the_prior(lev
     assert abs(np.mean(held) - level) < 3.5 * np.sqrt(level * (1 - level) / 400)
 
 
+def test_errors_that_noise_explains_do_not_widen_the_forecasts_own_doubt() -> None:
+    rng = RNG(3)
+    noisy = [Missed(rng.normal(0, 0.05, 8), np.full(8, 0.05**2), np.full(8, 0.01**2), np.zeros(8)) for _ in range(8)]
+    unexplained = [Missed(each.errors, np.zeros(8), each.own, each.reach) for each in noisy]
+    assert calibrate(noisy, BELIEF).mean_widening < 1.5 < 2.5 < calibrate(unexplained, BELIEF).mean_widening
+
+
 def test_runs_that_could_not_be_forecast_say_nothing() -> None:
     nothing = np.full(4, np.nan)
-    assert calibrate([Missed(nothing, nothing, nothing)], BELIEF).mean_widening == calibrate([], BELIEF).mean_widening
+    assert (
+        calibrate([Missed(nothing, nothing, nothing, nothing)], BELIEF).mean_widening
+        == calibrate([], BELIEF).mean_widening
+    )
 
 
 def test_the_prior_that_ships_is_read_from_facts() -> None:

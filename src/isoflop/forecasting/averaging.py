@@ -135,9 +135,9 @@ def missed(origin: Origin, weights: Array) -> Missed:
     usable = np.isfinite(origin.errors).all(axis=1)
     if not usable.any():
         nothing = np.full(origin.errors.shape[1], np.nan)
-        return Missed(nothing, nothing, nothing)
+        return Missed(nothing, nothing, nothing, nothing)
     shares = weights[usable] / weights[usable].sum()
     errors = shares @ origin.errors[usable]
     form = shares @ np.square(origin.errors[usable] - errors)
-    own = shares @ (origin.parameters[usable] + origin.surface[usable]) + shares @ origin.noise[usable] + form
-    return Missed(errors, own, shares @ origin.reach[usable])
+    known = shares @ origin.parameters[usable] + shares @ origin.noise[usable]
+    return Missed(errors, known, shares @ origin.surface[usable] + form, shares @ origin.reach[usable])

@@ -1,14 +1,14 @@
 """How wide an interval must be, learned from what backtests missed by.
 
-The variance of an error of ln loss is taken as
+An error of ln loss is taken as what statistics knows, the noise of a single run and the bootstrap of the parameters,
+plus a Student-t error of scale
 
-    w² (parameters + form + surface + noise) + c² reach²
+    sqrt(w² (form + surface) + c² reach²)
 
-with w how much wider than their own bootstrap forecasts turn out, and c the share by which the improvement that is
-forecast beyond the largest run (the reach) may be wrong. The reach makes intervals grow with extrapolation, in
-proportion to what is promised, whatever the unit of the loss. Both constants have log-normal priors, learned from
-public sets (facts/calibration.toml); a table's own backtests sharpen them. Errors are taken as Student-t, since those
-of real runs have heavy tails.
+with w how much the forms' disagreement and the surface's doubt say about errors, and c the share by which the
+improvement that is forecast beyond the largest run (the reach) may be wrong. The reach makes intervals grow with
+extrapolation, in proportion to what is promised, whatever the unit of the loss. Both constants have log-normal priors,
+learned from public sets (facts/calibration.toml); a table's own backtests sharpen them.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Calibration:
         return float(self.shares @ self.drift**2) * self.freedom / (self.freedom - 2)
 
     def draw(self, own: Array, reach: Array, count: int, rng: np.random.Generator) -> Array:
-        """Errors of ln loss, (targets, count): own: their own variance, (targets,). reach: (targets,)."""
+        """Errors of ln loss by form, surface and reach, (targets, count). own: variance by the first two."""
         picked = rng.choice(len(self.shares), size=count, p=self.shares)
         scale = np.sqrt(self.widening[picked] ** 2 * own[:, None] + self.drift[picked] ** 2 * np.square(reach)[:, None])
         return np.asarray(scale * rng.standard_t(self.freedom, size=(len(own), count)))
@@ -78,9 +78,11 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Missed:
-    """What one origin missed by: errors of ln loss, their own variance and the reach, each (rows,)."""
+    """What one origin missed by: errors of ln loss, variance by noise and parameters, variance by form and surface, and
+    the reach, each (rows,)."""
 
     errors: Array
+    known: Array
     own: Array
     reach: Array
 
@@ -113,8 +115,9 @@ def log_likelihood(origin: Missed, w2: Array, c2: Array, freedom: float) -> Arra
     usable = np.isfinite(origin.errors) & np.isfinite(origin.own) & np.isfinite(origin.reach)
     if not usable.any():
         return np.zeros(len(w2))
-    errors, own, reach = (a[usable][:, None] for a in (origin.errors, origin.own, origin.reach))
-    variance = w2 * own + c2 * reach**2 + 1e-18
+    errors, known, own, reach = (a[usable][:, None] for a in (origin.errors, origin.known, origin.own, origin.reach))
+    # the sum of normal noise and a Student-t error is taken as one Student-t of the same variance
+    variance = known * (freedom - 2) / freedom + w2 * own + c2 * reach**2 + 1e-18
     logs = (
         gammaln((freedom + 1) / 2)
         - gammaln(freedom / 2)

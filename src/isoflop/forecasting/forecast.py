@@ -46,9 +46,9 @@ class Forecast:
     say. low, high: prediction interval at ``level``. extrapolation: C over the largest C of the runs. draws:
     predictive draws (targets, draws). by_form: what each form says, shaped (forms, targets). ensemble: the fits with
     their weights. parts: standard deviations of ln loss by cause, each (targets,): noise, parameters, form,
-    extrapolation; their squares add up to the variance but for the tails. own_variance: of ln loss before calibration,
-    and reach: the fall of ln loss that is forecast beyond the largest compute of the runs, each (targets,); None for
-    one fit taken at its word.
+    extrapolation; their squares add up to the variance but for the tails. own_variance: of ln loss by form and surface,
+    before calibration, and reach: the fall of ln loss that is forecast beyond the largest compute of the runs, each
+    (targets,); None for one fit taken at its word.
     """
 
     variables: Mapping[str, Array]
@@ -166,23 +166,42 @@ def _together(
     by_form = np.stack([each.mean for each, _ in said])
     centre = weights @ by_form
     variances = {
-        "noise": np.full(len(centre), weights @ [np.var(each.noise) for each, _ in said]),
-        "parameters": weights @ np.stack([robust_variance(each.draws) for each, _ in said]),
         "form": weights @ np.square(by_form - centre),
         "surface": weights @ np.stack([each.surface for each, _ in said]),
     }
     reach = weights @ np.stack([far for _, far in said])
     count = int(np.clip(2e7 / len(centre), LEAST_DRAWS, MOST_DRAWS))
     own = np.sum(list(variances.values()), axis=0)
-    draws = centre[:, None] + calibration.draw(own, reach, count, rng)
-    return _Spoken(centre, by_form, draws, _parts(variances, reach, calibration), own, reach)
+    noise = _noise([each.noise for each, _ in said], weights, (len(centre), count), rng)
+    parameters = np.sqrt(weights @ np.stack([robust_variance(each.draws) for each, _ in said]))
+    known = noise + parameters[:, None] * rng.standard_normal(noise.shape)
+    draws = centre[:, None] + known + calibration.draw(own, reach, count, rng)
+    parts = {
+        "noise": np.full(len(centre), noise.std()),
+        "parameters": parameters,
+        **_parts(variances, reach, calibration),
+    }
+    return _Spoken(centre, by_form, draws, parts, own, reach)
+
+
+def _noise(of_forms: list[Array], weights: Array, shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """Residual draws of the forms in proportion to their weights."""
+    found = np.empty(shape)
+    for row in found:
+        taken = rng.multinomial(shape[1], weights)
+        row[:] = rng.permutation(
+            np.concatenate([rng.choice(each, many) for each, many in zip(of_forms, taken, strict=True)])
+        )
+    return found
 
 
 def _parts(variances: Mapping[str, Array], reach: Array, calibration: Calibration) -> dict[str, Array]:
     wider = calibration.mean_square_widening
-    parts = {name: np.sqrt(wider * variances[name]) for name in ("noise", "parameters", "form")}
     drift = calibration.mean_square_drift * np.square(reach)
-    return {**parts, "extrapolation": np.sqrt(wider * variances["surface"] + drift)}
+    return {
+        "form": np.sqrt(wider * variances["form"]),
+        "extrapolation": np.sqrt(wider * variances["surface"] + drift),
+    }
 
 
 def _with_sizes(form: Form, variables: Mapping[str, Array]) -> dict[str, Array]:

@@ -50,18 +50,34 @@ def say(fitted: Fit, variables: Mapping[str, Array], surface: Surface | None) ->
 
 
 def noise_about(fitted: Fit, found: Discrepancy | None) -> Array:
-    """Residual draws (n,) in ln loss, centred, with the variance of a run about law and surface.
+    """Residual draws (n,) in ln loss, centred, with the variance of a new run about law and surface.
 
     Enlarged by sqrt(n/(n − P)) for the P parameters fitted to them, which makes a least-squares variance unbiased;
-    with n ≤ P + 1 that stops at one degree of freedom.
+    with n ≤ P + 1 that stops at one degree of freedom. Runs of one trunk share part of their noise, which a law and a
+    surface take for a trait of its size, so there the trunks' means are enlarged for themselves.
     """
     residuals = fitted.residuals - np.median(fitted.residuals)
-    count = len(residuals)
-    enlarged = np.sqrt(count / max(count - len(fitted.form.parameters), 1))
+    count, parameters = len(residuals), len(fitted.form.parameters)
+    trunks = fitted.runs.clusters
+    if len(np.unique(trunks)) < count:
+        return _noise_of_trunks(residuals, trunks, parameters)
+    enlarged = np.sqrt(count / max(count - parameters, 1))
     if found is None:
         return np.asarray(residuals * enlarged)
     spread = float(np.std(drawn_in(residuals))) + 1e-12
     return np.asarray(residuals * enlarged * min(1.0, np.sqrt(found.noise) / spread))
+
+
+def _noise_of_trunks(residuals: Array, trunks: NDArray[np.int64], parameters: int) -> Array:
+    """A trunk's mean plus a run's departure from it, each enlarged for what was fitted: half of the parameters and
+    the mean are taken to follow the trunks (sizes), the others what varies within them (lengths)."""
+    _, which, sizes = np.unique(trunks, return_inverse=True, return_counts=True)
+    means = np.bincount(which, residuals) / sizes
+    within = residuals - means[which]
+    count, groups = len(residuals), len(means)
+    between = np.sqrt(groups / max(groups - parameters / 2 - 1, 1.0))
+    inside = np.sqrt(count / max(count - groups - parameters / 2, 1.0))
+    return np.asarray(means[which] * between + within * inside)
 
 
 def _replicated(fitted: Fit, surface: Surface) -> Array:

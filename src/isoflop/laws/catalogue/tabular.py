@@ -78,16 +78,16 @@ def _variables(parts: Iterable[Part]) -> tuple[Variable, ...]:
     return tuple(part.variable for part in parts)
 
 
-def shapes(parts: Sequence[Part], own: str | None = None) -> tuple[Shape, ...]:
+def shapes(parts: Sequence[Part], own: Sequence[str] = ()) -> tuple[Shape, ...]:
     """Every shape that the roles of these variables allow, simplest first.
 
-    own: the symbol of the share that the target depends on most, for mixtures.
+    own: for mixtures, the symbols of shares that the target may depend on most; the first share where none is given.
     """
     shares = [p.symbol for p in parts if p.role == "share"]
     tuned = [p for p in parts if p.role in TUNED]
     scales = [p for p in parts if p.role not in ("share", *TUNED)]
     if shares:
-        found = _mixtures(shares, own or shares[0], scales)
+        found = [shape for symbol in own or shares[:1] for shape in _mixtures(shares, symbol, scales)]
     elif tuned:
         found = _valleys(scales, tuned)
     else:
@@ -301,7 +301,7 @@ def _valleys(scales: Sequence[Part], tuned: Sequence[Part]) -> list[Shape]:
 def _mixtures(shares: Sequence[str], own: str, scales: Sequence[Part]) -> list[Shape]:
     others = [s for s in shares if s != own]
     linear = " + ".join(f"b_{s}*{s}" for s in others)
-    whole = f"{linear} + b_{own}*{own}" if others else f"b_{own}*{own}"
+    whole = " + ".join(f"b_{s}*{s}" for s in shares)
     reals = tuple(Parameter(f"b_{s}", "real", -0.3, 0.3) for s in others)
     floor, power, scale = _scale("s", 1e-3, 0.3), _exponent("a"), _scale("A")
     falling = f"A/({own} + s)**a"
@@ -313,7 +313,11 @@ def _mixtures(shares: Sequence[str], own: str, scales: Sequence[Part]) -> list[S
         (f"share of {own}, exponential in the others", f"A*exp({linear or '0'})/({own} + s)**a", (*base, *reals)),
         (f"share of {own}, linear in the others", f"A*(1/({own} + s)**a + {linear or '0'})", (*base, *reals)),
         (f"shares pooled with {own}", f"A/({own} + {linear or '0'} + s)**a", (*base, *reals)),
-        ("exponential in all shares", f"A*exp({whole})", (scale, Parameter(f"b_{own}", "real", -3.0, 0.0), *reals)),
+        (
+            "exponential in all shares",
+            f"A*exp({whole})",
+            (scale, *(Parameter(f"b_{s}", "real", -3.0, 0.3) for s in shares)),
+        ),
     ]
     return [Shape(name, body + more, (*parameters, *rest[1])) for name, body, parameters in found]
 
