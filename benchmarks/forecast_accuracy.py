@@ -1,6 +1,6 @@
 """Forecasts of dear runs from cheap ones, on public ladders: isoflop beside the usual practice.
 
-    python benchmarks/forecast_accuracy.py [--cuts 0.6 0.8] [--json PATH] [--figures DIR]
+    python benchmarks/forecast_accuracy.py [--cuts 0.8 0.85] [--json PATH] [--figures DIR]
     python benchmarks/forecast_accuracy.py --learn-prior
 
 Each set is cut by compute: the cheaper runs are fitted, the dearer ones forecast. The usual practice fits the additive
@@ -195,6 +195,13 @@ def show(rows: Sequence[Row]) -> None:
     print()
     for method in methods:
         print(summary_line(method, [row for row in rows if row.method == method]))
+    for cut in dict.fromkeys(row.split.rsplit(" ", 1)[1] for row in rows):
+        own = [row for row in rows if row.split.endswith(cut)]
+        mine = [row for row in own if row.method == ISOFLOP]
+        print(
+            f"cut at {cut}: error ratio {np.median(ratios_of(own)):.2f} (worst {max(ratios_of(own)):.2f}); holds "
+            + ", ".join(f"{pooled(mine, level):.0%} at {level:.0%}" for level in LEVELS)
+        )
     ratios = ratios_of(rows)
     print(
         f"isoflop's median error over the usual one: median of splits {np.median(ratios):.2f}, worst {max(ratios):.2f}"

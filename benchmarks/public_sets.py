@@ -15,7 +15,7 @@ import polars as pl
 
 from isoflop import Runs
 
-CUTS = (0.8, 0.85)
+CUTS = (0.6, 0.7, 0.8, 0.85)
 """Shares of the runs, by compute, that are fitted; the others are forecast."""
 LEAST_FITTED, LEAST_FORECAST = 8, 3
 

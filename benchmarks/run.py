@@ -1,7 +1,6 @@
-"""Everything that `make bench` prints: the fitter and the trainer beside the field's usual tools.
+"""Everything that `make bench` prints: the fitter, the trainer and the forecasts beside the field's usual tools.
 
-The long studies of the forecast's and E's coverage are separate: demo_study.py and entropy_study.py, by
-`make test-slow`.
+The long studies of coverage are separate: demo_study.py, entropy_study.py and interval_study.py, by `make test-slow`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,12 @@ def main() -> int:
     options = parser.parse_args()
     nanogpt = ["--nanogpt", str(options.nanogpt)] if options.nanogpt else []
     failed = []
-    for name, arguments in (("fitting_speed.py", []), ("trainer_speed.py", nanogpt)):
+    for name, arguments in (
+        ("fitting_speed.py", []),
+        ("trainer_speed.py", nanogpt),
+        ("forecast_accuracy.py", []),
+        ("laws_benchmark.py", []),
+    ):
         print(f"\n== {name.removesuffix('.py').replace('_', ' ')} ==", flush=True)
         if subprocess.run([sys.executable, str(HERE / name), *arguments], check=False).returncode:
             failed.append(name)

@@ -9,8 +9,9 @@ about it. Its variance has four parts, added as if independent:
                  value that all runs give
     evaluation   the standard error of the held-out loss, which all runs share, so that residuals cannot show it
 
-On the first ladders of benchmarks/entropy_study.py the bootstrap alone never held a known entropy rate, and this
-interval held it in 2 of 6: it is still too narrow there.
+On 20 ladders of benchmarks/entropy_study.py, each on a source whose entropy rate is known, the additive law's own
+bootstrap held that rate in 7 and this interval in all 20. Small ladders know E to about half a per cent, no better: the
+evaluation and the reach, which a bootstrap does not see, are most of it.
 """
 
 from __future__ import annotations

@@ -73,3 +73,25 @@ def _rows(frame: pl.DataFrame, needs: tuple[str, ...]) -> list[dict[str, object]
             f"{', '.join(frame.columns) or 'no columns'}."
         )
     return frame.select(needs).to_dicts()
+
+
+def split_chart(errors: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.LayerChart:
+    """Median error of each split, a dot a method and a line between them, splits from the worst down.
+
+    errors: columns split, method, error (relative). Raises BadInput without rows.
+    """
+    rows = _rows(errors, ("split", "method", "error"))
+    order = [
+        row["split"] for row in errors.group_by("split").agg(pl.col("error").max()).sort(-pl.col("error")).to_dicts()
+    ]
+    x = alt.X("error:Q", title="Median error of the loss", scale=alt.Scale(type="log"), axis=alt.Axis(format=".2~%"))
+    y = alt.Y("split:N", title=None, sort=order, axis=alt.Axis(labelLimit=220))
+    colour = alt.Color("method:N", title=None, sort=None, legend=alt.Legend(orient="bottom"))
+    tips = [alt.Tooltip("split:N"), alt.Tooltip("method:N"), alt.Tooltip("error:Q", format=".2%")]
+    ends = errors.group_by("split").agg(low=pl.col("error").min(), high=pl.col("error").max()).to_dicts()
+    between = alt.X("low:Q", scale=alt.Scale(type="log"))
+    layers = [
+        alt.Chart(data(ends)).mark_rule(style="reference").encode(x=between, x2="high:Q", y=y),
+        alt.Chart(data(rows)).mark_point(filled=True, size=70).encode(x=x, y=y, color=colour, tooltip=tips),
+    ]
+    return finish(layers, title, subtitle, height=max(HEIGHT, 17 * len(order)))

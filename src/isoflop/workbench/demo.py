@@ -160,6 +160,7 @@ def _record(store: Store, plan: LadderPlan, made: Forecast, runs: Runs) -> Forec
         "level": made.level,
         "extrapolation": float(made.extrapolation[0]),
         "widening": made.ensemble.widening,
+        "parts": {name: float(sd[0]) for name, sd in made.parts.items()},
         "forms": [
             {
                 "name": fitted.form.name,

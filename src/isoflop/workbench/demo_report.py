@@ -163,9 +163,14 @@ def _fit_prose(done: Demonstration) -> str:
         f"{len(done.forecast.ensemble.fits)} formulas were fitted to {len(done.runs)} runs by a Huber loss on ln L "
         "(δ = 1e-3) and weighed by how well each forecast the dearer runs of this ladder from the cheaper ones. N "
         "counts every weight, embeddings included; D counts tokens, here characters. Runs that branch off one training "
-        f"trunk are resampled together. The interval was widened {done.forecast.ensemble.widening:.2f} times, as the "
-        "backtests ask."
+        f"trunk are resampled together. What a formula's residuals show is carried a little way past the runs. The "
+        f"forecast's standard deviation comes from {_parts(done)}, calibrated by backtests on this ladder."
     )
+
+
+def _parts(done: Demonstration) -> str:
+    shares = ", ".join(f"{name} ({float(sd[0]):.1%} of the loss)" for name, sd in done.forecast.parts.items())
+    return " and".join(shares.rsplit(",", 1))
 
 
 def _forms(done: Demonstration) -> Table:
