@@ -34,7 +34,11 @@ EXAMPLES = {
         "isoflop allocate ladder.csv --compute 1e21",
         "isoflop allocate --law besiroglu2024 --compute 5.76e23",
     ],
-    "laws": ["isoflop laws", "isoflop laws besiroglu2024"],
+    "backtest": ["isoflop backtest ladder.csv --cuts 0.6,0.8"],
+    "watch": ["isoflop watch --finished ladder.csv --share 0.1"],
+    "diagnose": ["isoflop diagnose ladder.csv --at N=3B,D=60B"],
+    "approach": ["isoflop approach 3 ladder.csv --compute 1e22", "isoflop approach projection ladder.csv"],
+    "laws": ["isoflop laws", "isoflop laws besiroglu2024 --at N=70e9,D=1.4e12", "isoflop laws learning-rate"],
     "check": ["isoflop check ladder.csv"],
 }
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from isoflop.forecasting.forecast import Forecast
     from isoflop.forecasting.scores import Scores
     from isoflop.laws.form import Form
+    from isoflop.runs.table import Runs
 
     Array = NDArray[np.float64]
 
@@ -53,6 +54,12 @@ def forecast(
     targets_where: Annotated[
         str | None, typer.Option("--targets-where", metavar="EXPR", help="Keep these rows of the targets.")
     ] = None,
+    record: Annotated[
+        str | None, typer.Option("--record", metavar="NAME", help="Write the forecast into the ledger under this name.")
+    ] = None,
+    ledger: Annotated[Path, typer.Option("--ledger", metavar="PATH", help="The file of recorded forecasts.")] = Path(
+        ".isoflop/ledger.jsonl"
+    ),
     objective: opt.ObjectiveOption = "auto",
     replicates: opt.Replicates = DEFAULT_REPLICATES,
     seed: opt.Seed = 0,
@@ -69,6 +76,7 @@ def forecast(
     from isoflop.cli.output import print_json
     from isoflop.cli.tabular import TableOptions, refuse_other_readings
     from isoflop.errors import BadInput
+    from isoflop.forecasting.averaging import default_forms
     from isoflop.forecasting.forecast import AVERAGE
     from isoflop.forecasting.forecast import forecast as predict
     from isoflop.laws.catalogue import find_form
@@ -79,6 +87,8 @@ def forecast(
             "--targets-where goes with --targets."
         )
     if form == "auto" or target_column or group or variable:
+        if record:
+            raise BadInput("--record writes down forecasts of a loss from N and D; leave --form auto and columns out.")
         refuse_other_readings(
             column=column, loss_unit=loss_unit, bytes_per_token=bytes_per_token, params_convention=params_convention
         )
@@ -88,20 +98,33 @@ def forecast(
         _tabular(runs, at, targets, where, targets_where, options, json)
         return
     objective = "log_huber" if objective == "auto" else objective
-    chosen = find_form("chinchilla" if form == AVERAGE else form)  # the averaged forms are of N and D, as it is
+    chosen = find_form("chinchilla" if form == AVERAGE else form)
     reading = opt.Reading(column, where, loss_unit, bytes_per_token, params_convention, drop_bad)
-    wanted = _at_targets(at, chosen) if at else {}
+    if at and form != AVERAGE:
+        _at_targets(at, chosen)  # a mistyped target is told before a large table is read
     measured: Array | None = None
     table = opt.read_for(runs, chosen, reading)
+    if form == AVERAGE and (targets or any("U=" in text for text in at or [])):
+        chosen = default_forms(table)[0]  # all that are averaged have its variables, U among them for repeated tokens
+    wanted = _at_targets(at, chosen) if at else {}
     if targets is not None:
         wanted, measured = _table_targets(targets, chosen, replace(reading, where=targets_where))
     asked = AVERAGE if form == AVERAGE else chosen
     made = predict(table, form=asked, level=level, objective=objective, replicates=replicates, seed=seed, **wanted)
+    if record:
+        _record(made, table, ledger, record)
     scores = _scores(made, measured) if measured is not None else None
     if json:
         print_json(as_json(made, scores, measured))
     else:
         _show(made, scores, measured)
+
+
+def _record(made: Forecast, table: Runs, path: Path, name: str) -> None:
+    from isoflop.forecasting.ledger import record
+
+    written = record(made, table, path, name)
+    opt.say([f"Recorded {entry.name} in {path} as {entry.id}." for entry in written])
 
 
 def _tabular(
@@ -130,7 +153,8 @@ def _table_targets(path: Path, form: Form, reading: opt.Reading) -> tuple[dict[s
     import numpy as np
 
     others = opt.read_targets(path, form, reading)
-    wanted = {symbol: np.asarray(others.column(name), dtype=float) for symbol, name in form.columns.items()}
+    present = {symbol: name for symbol, name in form.columns.items() if symbol != "U" or others.has(name)}
+    wanted = {symbol: np.asarray(others.column(name), dtype=float) for symbol, name in present.items()}
     wanted |= {"N": others.params, "D": others.tokens}
     if not others.has("loss"):
         return wanted, None
@@ -196,7 +220,10 @@ def _read_target(text: str, form: Form) -> dict[str, float]:
 
 
 def as_json(made: Forecast, scores: Scores | None, measured: Array | None = None) -> dict[str, Any]:
-    """A forecast as JSON: forecasts [{params, tokens, flops, loss, low, high, level, extrapolation}], scores."""
+    """A forecast as JSON: forecasts [{params, tokens, flops, loss, low, high, level, extrapolation, parts}], scores.
+
+    parts: standard deviations of ln loss by cause.
+    """
     rows = []
     for i in range(len(made)):
         row = {
@@ -210,7 +237,8 @@ def as_json(made: Forecast, scores: Scores | None, measured: Array | None = None
             "extrapolation": made.extrapolation[i],
         }
         others = {name: values[i] for name, values in made.variables.items() if name not in ("N", "D", "C")}
-        rows.append({**row, **others, **({} if measured is None else {"measured": measured[i]})})
+        parts = {"parts": {name: values[i] for name, values in made.parts.items()}}
+        rows.append({**row, **others, **parts, **({} if measured is None else {"measured": measured[i]})})
     answer: dict[str, Any] = {
         "forecasts": rows,
         "form": _formula(made),
@@ -255,10 +283,17 @@ def _show(made: Forecast, scores: Scores | None, measured: Array | None) -> None
         [
             *notes,
             f"beyond: compute over that of the largest run, {made.fit.runs.flops.max():.3g} FLOP.",
+            *([_parts(made)] if len(made) == 1 else []),
             *([_scored(scores)] if scores else []),
             *made.notes,
         ],
     )
+
+
+def _parts(made: Forecast) -> str:
+    """Where the doubt comes from."""
+    shares = [f"{name} {float(spread[0]):.2%}" for name, spread in made.parts.items()]
+    return f"Standard deviation of the loss by cause: {', '.join(shares)}."
 
 
 def _title(made: Forecast) -> str:

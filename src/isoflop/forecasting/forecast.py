@@ -24,7 +24,7 @@ from isoflop.forecasting.backtest import robust_variance, say_with_reach
 from isoflop.forecasting.calibration import Calibration
 from isoflop.forecasting.discrepancy import Surface
 from isoflop.forecasting.draws import law_draws, predictive_log_draws, residual_noise
-from isoflop.laws.catalogue import find_form
+from isoflop.laws.catalogue import FORMS, find_form
 from isoflop.laws.form import Form
 from isoflop.laws.law import check_variables, evaluate
 from isoflop.runs.table import Runs
@@ -112,7 +112,8 @@ def forecast(
     if not 0 < level < 1:
         raise BadInput(f"level = {level} is not allowed: it must lie between 0 and 1, such as 0.9.")
     ensemble = _ensemble(runs, form, objective, replicates, seed)
-    variables = complete_targets(ensemble.leading.form, targets)
+    assumed = _assumed(ensemble, targets)
+    variables = complete_targets(ensemble.leading.form, {**targets, **assumed})
     extrapolation = variables["C"] / ensemble.runs.flops.max()
     rng = np.random.default_rng([seed, 1])
     spoken = (
@@ -133,11 +134,22 @@ def forecast(
         draws,
         np.exp(spoken.by_form),
         ensemble,
-        _notes(ensemble, extrapolation),
+        (*_notes(ensemble, extrapolation), *(_DISTINCT for _ in assumed)),
         spoken.parts,
         spoken.own,
         spoken.reach,
     )
+
+
+_DISTINCT = "The target's distinct tokens U are not given; all of its tokens are taken to be distinct."
+
+
+def _assumed(ensemble: Ensemble, targets: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:
+    """U = D for an average that needs U where the target gives N, D and C but for one, and no U."""
+    if ensemble.calibration is None or "U" in targets or "U" not in ensemble.leading.form.inputs:
+        return {}
+    known = complete_targets(FORMS["chinchilla"], targets)
+    return {"U": known["D"]}
 
 
 @dataclass(frozen=True, eq=False)

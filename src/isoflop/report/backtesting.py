@@ -84,12 +84,17 @@ def split_chart(errors: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.
     order = [
         row["split"] for row in errors.group_by("split").agg(pl.col("error").max()).sort(-pl.col("error")).to_dicts()
     ]
-    x = alt.X("error:Q", title="Median error of the loss", scale=alt.Scale(type="log"), axis=alt.Axis(format=".2~%"))
-    y = alt.Y("split:N", title=None, sort=order, axis=alt.Axis(labelLimit=220))
+    x = alt.X(
+        "error:Q",
+        title="Median error of the loss",
+        scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(format=".2~%"),
+    )
+    y = alt.Y("split:N", title=None, sort=order, axis=alt.Axis(labelLimit=220, labelOverlap=False))
     colour = alt.Color("method:N", title=None, sort=None, legend=alt.Legend(orient="bottom"))
     tips = [alt.Tooltip("split:N"), alt.Tooltip("method:N"), alt.Tooltip("error:Q", format=".2%")]
     ends = errors.group_by("split").agg(low=pl.col("error").min(), high=pl.col("error").max()).to_dicts()
-    between = alt.X("low:Q", scale=alt.Scale(type="log"))
+    between = alt.X("low:Q", scale=alt.Scale(type="log", nice=False))
     layers = [
         alt.Chart(data(ends)).mark_rule(style="reference").encode(x=between, x2="high:Q", y=y),
         alt.Chart(data(rows)).mark_point(filled=True, size=70).encode(x=x, y=y, color=colour, tooltip=tips),
