@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
 FREEDOM = 5.0
 WEAK = Prior((0.0, 1.0), (-2.5, 1.5), FREEDOM)
 """What is believed of one set before it is seen."""
-NARROWEST = 0.35
+NARROWEST = 0.7
 """Least standard deviation of the prior: nine sets are few (chosen)."""
 MANY = 10
 """A split of fewer targets says little about coverage alone."""

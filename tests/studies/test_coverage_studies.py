@@ -13,6 +13,7 @@ pytest.importorskip("jax")
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import demo_study
 import entropy_study
+import interval_study
 
 
 @pytest.fixture
@@ -33,3 +34,12 @@ def test_the_demos_interval_holds_seven_times_in_eight_and_its_median_error_is_b
 def test_the_interval_for_e_holds_a_known_entropy_rate_in_sixteen_of_twenty_sources(studies: Path) -> None:
     rows = entropy_study.run_study(studies / "entropy", 20)
     assert sum(row["average_holds"] for row in rows) >= 16
+
+
+@pytest.mark.slow
+def test_intervals_on_made_up_ladders_hold_within_a_few_points_of_what_they_say() -> None:
+    rows = [row for seed in range(1000) for row in interval_study.one_ladder(seed)]
+    for where, within in (("in range", 0.035), ("10 times", 0.10), ("100 times", 0.10)):
+        for level in (0.5, 0.8, 0.9, 0.95):
+            held = sum(row["held"][f"{level:g}"] for row in rows if row["where"] == where) / 1000
+            assert abs(held - level) < within, (where, level, held)
