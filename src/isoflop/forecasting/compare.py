@@ -39,8 +39,8 @@ from isoflop.runs.table import Runs
 Array = NDArray[np.float64]
 Path = Literal["ratio", "optimal"]
 
-COMPARED = ("chinchilla", "coupled", "kaplan_nd")
-"""Forms of N and D that are weighed: with a floor, with a floor and a shared power, without a floor."""
+COMPARED = ("chinchilla", "chinchilla_one_exponent", "coupled")
+"""Forms of N and D that are weighed, those of the averaged forecast."""
 REPLICATES = 200
 DRAWS = 2000
 PATH_POINTS = 193
