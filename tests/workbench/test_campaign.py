@@ -265,7 +265,7 @@ class TestProgress:
 
     def test_a_campaign_leaves_the_time_to_its_workers(self, campaign, make_trunk):
         """The coordinator's own share of a campaign is below 2 percent at its usual pace of looking."""
-        trunks = [make_trunk(name, step_seconds=0.1) for name in "abcd"]
+        trunks = [make_trunk(name, step_seconds=0.3) for name in "abcd"]
         begun, cpu = time.monotonic(), time.process_time()
         run_campaign(
             trunks, campaign.executor, campaign.store, folder=campaign.folder, on_progress=campaign.seen.append

@@ -27,7 +27,7 @@ _UNIQUE = "min(U, D)"
 _E = Parameter("E", "offset", 0.0, 3.0, "loss of an ideal model", "nats/token")
 
 REPETITION = Form(
-    f"E + A/N**alpha + B/D**beta + G*(N/{_UNIQUE})**q*log(D/{_UNIQUE})",
+    f"E + A/N**alpha + B/D**beta + G*(N/{_UNIQUE})**q*log(max(1, D/U))",
     name="repetition",
     parameters=(
         _E,
