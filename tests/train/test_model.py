@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny import TINY
 
-from isoflop.train.model import count_weights, init_weights, token_losses
+from isoflop.train.model import Choices, count_weights, init_weights, token_losses
 from isoflop.train.optimiser import learning_rates
 
 
@@ -21,7 +21,7 @@ def test_the_weights_are_as_many_as_the_shape_says(depth: int, width: int) -> No
 
 def test_the_first_loss_is_that_of_guessing() -> None:
     windows = np.random.default_rng(0).integers(16, size=(32, 17), dtype=np.int32)
-    losses = token_losses(init_weights(0, TINY.shape), windows, TINY.head_dim)
+    losses = token_losses(init_weights(0, TINY.shape), windows, Choices.of(TINY))
     assert float(losses.mean()) == pytest.approx(np.log(16), rel=0.02)
 
 
@@ -33,7 +33,7 @@ def test_no_loss_depends_on_a_later_token() -> None:
     one = generator.integers(16, size=(2, 17), dtype=np.int32)
     other = one.copy()
     other[:, 9:] = (other[:, 9:] + 1) % 16
-    before, after = (np.asarray(token_losses(weights, windows, TINY.head_dim)) for windows in (one, other))
+    before, after = (np.asarray(token_losses(weights, windows, Choices.of(TINY))) for windows in (one, other))
     np.testing.assert_array_equal(before[:, :8], after[:, :8])
     assert np.abs(before[:, 8:] - after[:, 8:]).min() > 0
 

@@ -62,3 +62,20 @@ def test_an_unknown_key_is_named_with_the_nearest_known() -> None:
         TrunkSpec.from_json("{")
     with pytest.raises(SpecError, match="JSON object"):
         TrunkSpec.from_json("[]")
+
+
+def test_a_run_trained_before_a_field_existed_keeps_its_identity() -> None:
+    assert TrunkSpec().spec_id == "445ea8aac764"
+    assert TrunkSpec(width=128, devices=2).run_id(0) == "w128-262144-b71ebc6e4855"
+
+
+def test_a_field_that_was_set_is_part_of_the_identity() -> None:
+    assert TrunkSpec(accumulate=2).spec_id != TrunkSpec().spec_id
+    assert TrunkSpec.from_json(TrunkSpec(accumulate=2).to_json()) == TrunkSpec(accumulate=2)
+
+
+def test_a_mesh_names_its_axes() -> None:
+    assert TrunkSpec(mesh="data=4, fsdp=2").mesh_axes == {"data": 4, "fsdp": 2, "tensor": 1}
+    for wrong in ("data", "data=0", "pipe=2", "data=x"):
+        with pytest.raises(SpecError, match=r"data=4,fsdp=2"):
+            _ = TrunkSpec(mesh=wrong).mesh_axes

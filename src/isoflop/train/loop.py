@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from isoflop.train.model import Weights, init_weights, token_losses
+from isoflop.train.model import Choices, Weights, init_weights, token_losses, training_loss
 from isoflop.train.optimiser import MOMENTS, AdamW, learning_rates
 from isoflop.train.spec import TrunkSpec
 
@@ -39,7 +39,8 @@ class Trainer:
         self._mesh = jax.sharding.Mesh(np.array(jax.devices()[: spec.devices]), ("data",))
         self._text = jax.device_put(train, self._sharding())
         self._advance = _compile_steps(spec, self._mesh)
-        self._losses = jax.jit(lambda weights, windows: token_losses(weights, windows, spec.head_dim).mean(axis=1))
+        choices = Choices.of(spec)
+        self._losses = jax.jit(lambda weights, windows: token_losses(weights, windows, choices).mean(axis=1))
 
     def compile(self) -> None:
         """Build the program of a dispatch by running one of no steps, so that the first real one is timed fairly."""
@@ -120,11 +121,11 @@ def mean_and_error(losses: Array) -> tuple[float, float]:
 def _compile_steps(spec: TrunkSpec, mesh: jax.sharding.Mesh) -> Callable[..., tuple[State, jax.Array]]:
     """The program of one dispatch. On several devices each takes a share of the batch and the gradients are
     averaged."""
-    optimiser = AdamW.of(spec)
+    optimiser, choices = AdamW.of(spec), Choices.of(spec)
     offsets = np.arange(spec.context + 1)
 
     def mean_loss(weights: Weights, windows: jax.Array) -> jax.Array:
-        return token_losses(weights, windows, spec.head_dim).mean()
+        return training_loss(weights, windows, choices)
 
     def step(state: State, windows: jax.Array, rate: jax.Array) -> tuple[State, jax.Array]:
         loss, gradient = jax.value_and_grad(mean_loss)(state["weights"], windows)

@@ -20,6 +20,7 @@ Weights are a dictionary of arrays: {"embed" [V, d], "head" [d, V], "layers": ({
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -27,12 +28,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from isoflop.counting import DecoderShape
+from isoflop.train.attention import attend, normalise
+from isoflop.train.spec import TrunkSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Weights = dict[str, Any]
 
-ROPE_BASE = 10_000.0
-EPSILON = 1e-6
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a forward pass needs to know beyond the weights. experts_active: feed-forward experts a token visits."""
+
+    head_dim: int
+    attention: str = "auto"
+    experts_active: int = 1
+
+    @classmethod
+    def of(cls, spec: TrunkSpec) -> Choices:
+        return cls(spec.head_dim, spec.attention, spec.experts_active)
 
 
 def init_weights(seed: int, shape: DecoderShape) -> Weights:
@@ -69,35 +82,24 @@ def count_weights(weights: Weights) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(weights))
 
 
-def token_losses(weights: Weights, windows: jax.Array, head_dim: int) -> jax.Array:
-    """Cross-entropy in nats of every token of ``windows`` [B, T+1] given those before it in its window: [B, T]."""
+def token_losses(weights: Weights, windows: jax.Array, choices: Choices) -> jax.Array:
+    """Cross-entropy in nats of every token of ``windows`` [B, T+1] given those before it in its window: [B, T], fp32.
+
+    The products are made in the precision of the weights.
+    """
     inputs, targets = windows[:, :-1], windows[:, 1:]
-    stream = _normalise(weights["embed"][inputs])
+    stream = normalise(weights["embed"][inputs])
     for layer in weights["layers"]:
-        stream = stream + _attend(layer, _shift(_normalise(stream)), head_dim)
-        stream = stream + jnp.square(jax.nn.relu(_normalise(stream) @ layer["up"])) @ layer["down"]
-    logits = _normalise(stream) @ weights["head"]
+        stream = stream + attend(layer, _shift(normalise(stream)), choices.head_dim)
+        stream = stream + jnp.square(jax.nn.relu(normalise(stream) @ layer["up"])) @ layer["down"]
+    logits = (normalise(stream) @ weights["head"]).astype(jnp.float32)
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
     return jax.nn.logsumexp(logits, axis=-1) - chosen
 
 
-def _attend(layer: Weights, stream: jax.Array, head_dim: int) -> jax.Array:
-    """Causal attention of [B, T, d]: one matrix makes queries, keys and values.
-
-    Queries and keys are of norm sqrt(head_dim), so a score is at most sqrt(head_dim) and its exponential needs no
-    running maximum; the normaliser is taken after the values, on head_dim numbers a token in place of T.
-    """
-    batch, length, width = stream.shape
-    heads = (stream @ layer["qkv"]).reshape(batch, length, 3, width // head_dim, head_dim)
-    query, key, value = (heads[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
-    query, key = _rotate(_normalise(query)), _rotate(_normalise(key))
-    scores = jnp.einsum("bhtd,bhsd->bhts", query, key) * head_dim**-0.5
-    seen = jnp.asarray(np.tril(np.ones((length, length))), stream.dtype)
-    weight = jnp.exp(scores) * seen
-    mixed = jnp.einsum("bhts,bhsd->bhtd", weight, value) / weight.sum(axis=-1, keepdims=True)
-    joined = mixed.transpose(0, 2, 1, 3).reshape(batch, length, width)
-    written: jax.Array = joined @ layer["out"]
-    return written
+def training_loss(weights: Weights, windows: jax.Array, choices: Choices) -> jax.Array:
+    """What training descends: the mean of ``token_losses``."""
+    return token_losses(weights, windows, choices).mean()
 
 
 def _shift(stream: jax.Array) -> jax.Array:
@@ -105,16 +107,3 @@ def _shift(stream: jax.Array) -> jax.Array:
     half = stream.shape[-1] // 2
     before = jnp.pad(stream[:, :-1, :half], ((0, 0), (1, 0), (0, 0)))
     return jnp.concatenate([before, stream[..., half:]], axis=-1)
-
-
-def _rotate(heads: jax.Array) -> jax.Array:
-    """Rotary positions for [B, H, T, head_dim]: pair (i, i + head_dim/2) turns by t * base^(-2i/head_dim)."""
-    length, head_dim = heads.shape[-2:]
-    angle = np.arange(length)[:, None] * ROPE_BASE ** (-np.arange(0, head_dim, 2) / head_dim)
-    cosine, sine = jnp.asarray(np.cos(angle), heads.dtype), jnp.asarray(np.sin(angle), heads.dtype)
-    left, right = jnp.split(heads, 2, axis=-1)
-    return jnp.concatenate([left * cosine - right * sine, left * sine + right * cosine], axis=-1)
-
-
-def _normalise(values: jax.Array) -> jax.Array:
-    return values * jax.lax.rsqrt(jnp.mean(jnp.square(values), axis=-1, keepdims=True) + EPSILON)

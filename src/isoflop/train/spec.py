@@ -17,7 +17,23 @@ from typing import Any, Literal, Self, get_args
 from isoflop.counting import DecoderShape
 from isoflop.errors import SpecError, did_you_mean
 
-SourceKind = Literal["sotu", "file", "huggingface", "markov"]
+SourceKind = Literal["sotu", "file", "huggingface", "markov", "shards", "facts", "tasks"]
+Precision = Literal["fp32", "bf16"]
+Attention = Literal["auto", "plain", "fused"]
+Parametrisation = Literal["mup", "standard"]
+MESH_AXES = ("data", "fsdp", "tensor")
+LATER = (
+    "mesh",
+    "precision",
+    "accumulate",
+    "attention",
+    "parametrisation",
+    "experts",
+    "experts_active",
+    "unique_tokens",
+)
+"""Fields younger than the first specs. They are written, and so hashed, only where they differ from their default: the
+identity of a run trained before they existed stays what it was."""
 BASE_WIDTH = 64
 """The width at which learning rates are quoted; other widths scale from it (optimiser.py)."""
 
@@ -68,6 +84,13 @@ class TrunkSpec:
     (Loshchilov & Hutter 2019). seed: of the initial weights. data_seed: of the order of the text; equal over a ladder,
     so that its runs read the same text in the same order and differ less by luck. validation_windows: held-out windows
     of ``context`` tokens. devices: devices that share each batch.
+
+    mesh: devices by axis, as in ``data=4,fsdp=2``: ``data`` splits the batch, ``fsdp`` the batch and the weights,
+    ``tensor`` each matrix product; empty for ``devices`` alone. precision: of the products; weights and optimiser stay
+    fp32. accumulate: micro-batches a step. attention: ``fused`` where the device has a kernel for it. parametrisation:
+    how rates change with width (optimiser.py). experts, experts_active: feed-forward experts a layer and how many of
+    them each token visits; 0 experts for a dense model. unique_tokens: distinct training tokens kept; more tokens
+    than that are read again in a new order.
     """
 
     depth: int = 2
@@ -90,6 +113,14 @@ class TrunkSpec:
     devices: int = 1
     recipe: str = "default"
     text: TextSource = field(default_factory=TextSource)
+    mesh: str = ""
+    precision: Precision = "fp32"
+    accumulate: int = 1
+    attention: Attention = "auto"
+    parametrisation: Parametrisation = "mup"
+    experts: int = 0
+    experts_active: int = 1
+    unique_tokens: int | None = None
 
     def __post_init__(self) -> None:
         _check_shape(self)
@@ -104,6 +135,11 @@ class TrunkSpec:
     def params(self) -> int:
         """N: every weight matrix, embeddings included (the convention ``total``)."""
         return self.shape.total_params
+
+    @property
+    def mesh_axes(self) -> dict[str, int]:
+        """Devices on each axis, in the order of ``MESH_AXES``; all of ``devices`` on ``data`` without a mesh."""
+        return parse_mesh(self.mesh) if self.mesh else {"data": self.devices, "fsdp": 1, "tensor": 1}
 
     @property
     def batch_tokens(self) -> int:
@@ -133,13 +169,13 @@ class TrunkSpec:
 
     def run_id(self, branch: int) -> str:
         """The identity of one branch's run: equal for equal training, whatever other branches the trunk has."""
-        alone = asdict(self) | {"branch_tokens": [self.branch_steps[branch] * self.batch_tokens]}
+        alone = _written(self) | {"branch_tokens": [self.branch_steps[branch] * self.batch_tokens]}
         digest = hashlib.sha256(json.dumps(alone, sort_keys=True).encode()).hexdigest()[:12]
         return f"w{self.width}-{self.branch_steps[branch] * self.batch_tokens}-{digest}"
 
     def to_json(self) -> str:
         """Canonical JSON: keys sorted, no spaces that vary."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(_written(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -165,6 +201,20 @@ class TrunkSpec:
             return cls(**values)
         except TypeError as error:
             raise SpecError(f"The specification has a value of the wrong type: {error}.") from None
+
+
+def parse_mesh(text: str) -> dict[str, int]:
+    """Devices on each axis of ``data=4,fsdp=2``; axes that are not named hold 1. Raises SpecError for another text."""
+    axes = dict.fromkeys(MESH_AXES, 1)
+    for part in text.split(","):
+        name, _, size = (piece.strip() for piece in part.partition("="))
+        _require(
+            name in axes and size.isdecimal() and int(size) >= 1,
+            f"mesh {text!r}",
+            f"axes among {', '.join(MESH_AXES)} with a whole number each, as in 'data=4,fsdp=2'",
+        )
+        axes[name] = int(size)
+    return axes
 
 
 def read_spec(path: Path) -> TrunkSpec:
@@ -210,6 +260,12 @@ def _check_recipe(spec: TrunkSpec) -> None:
         f"betas {spec.beta1}, {spec.beta2}",
         "values from 0 up to, not including, 1",
     )
+
+
+def _written(spec: TrunkSpec) -> dict[str, Any]:
+    """The spec as plain values; a field of ``LATER`` at its default is left out."""
+    defaults = {item.name: item.default for item in fields(spec)}
+    return {k: v for k, v in asdict(spec).items() if k not in LATER or v != defaults[k]}
 
 
 def _known(cls: type[Any], data: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ class Trunk:
         _check_corpus(spec, corpus)
         self.spec, self.corpus, self.directory, self.stop = spec, corpus, directory, stop
         self.journal = Journal(directory, spec.tokens_total)
-        self.trainer = Trainer(spec, corpus.train)
+        self.trainer = Trainer(spec, corpus.train[: spec.unique_tokens])
         self.windows = held_out_windows(corpus.validation, spec.context, spec.validation_windows)
         self._saved = time.monotonic()
         self._steps = 1
@@ -150,7 +150,7 @@ class Trunk:
             "loss": loss,
             "flops": 6.0 * spec.params * tokens,
             "loss_se": error,
-            "unique_tokens": min(tokens, self.corpus.unique_tokens),
+            "unique_tokens": min(tokens, self.corpus.unique_tokens, spec.unique_tokens or tokens),
             "bytes_per_token": self.corpus.bytes_per_token,
             "lr": spec.lr,
             "batch_tokens": spec.batch_tokens,
