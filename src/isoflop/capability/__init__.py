@@ -1,0 +1,8 @@
+"""What loss buys: skills, their metrics, and what thinking longer adds.
+
+metrics     what a per-token probability is worth under each metric
+attempts    pass@k from counted successes
+coverage    how coverage grows with attempts
+extrapolate the forecast of many attempts from few
+choosing    majority vote and best of n when the judge errs
+"""
