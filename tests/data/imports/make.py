@@ -6,14 +6,16 @@ loss = 2 + 3 (1 + step)^-0.3 + 0.1 (large: 0), and the learning rate warms up ov
 peak over the last 8 of 40.
 
 Kept of what they write is what an importer reads: W&B's logs and requirements, MLflow's tags of user and source, and
-the Trainer's weights were removed, and trackio's project was vacuumed and packed with gzip. The Trainer's run is its
-own: a GPT-2 of 7,616 parameters on random tokens. ``nanogpt.log`` is the output of nanoGPT's train.py on a small text,
-with n_layer=2 n_head=2 n_embd=32 block_size=32 batch_size=4 gradient_accumulation_steps=2 max_iters=40 log_interval=2
-eval_interval=10 and its learning rate decayed to the end.
+the Trainer's weights were removed, and trackio's project was vacuumed and packed with gzip, as was MLflow's database
+without the tables that hold nothing of a run. The Trainer's run is its own: a GPT-2 of 7,616 parameters on random
+tokens. ``nanogpt.log`` is the output of nanoGPT's train.py on a small text, with n_layer=2 n_head=2 n_embd=32
+block_size=32 batch_size=4 gradient_accumulation_steps=2 max_iters=40 log_interval=2 eval_interval=10 and its learning
+rate decayed to the end.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
@@ -79,6 +81,37 @@ def mlflow_files(out: Path) -> None:
             mlflow.log_params({"n_params": RUNS[run], "tokens_per_step": TOKENS_PER_STEP})
             for step, values in points(run):
                 mlflow.log_metrics(values, step=step)
+
+
+def mlflow_database(out: Path) -> None:
+    import sqlite3
+
+    import mlflow
+
+    folder = out / "mlflow-db"
+    folder.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    mlflow.set_experiment("ladder")
+    for run in RUNS:
+        with mlflow.start_run(run_name=run):
+            mlflow.log_params({"n_params": RUNS[run], "tokens_per_step": TOKENS_PER_STEP})
+            mlflow.log_metrics({"odd": float("nan")}, step=1)
+            mlflow.log_metrics({"odd": float("-inf")}, step=2)
+            for step, values in points(run):
+                mlflow.log_metrics(values, step=step)
+    kept = {"alembic_version", "experiments", "runs", "metrics", "latest_metrics", "params", "tags"}
+    with sqlite3.connect(folder / "mlflow.db") as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        for (name,) in names.fetchall():
+            if name not in kept:
+                connection.execute(f'DROP TABLE "{name}"')
+        connection.execute("DELETE FROM tags WHERE key LIKE 'mlflow.%' AND key != 'mlflow.runName'")
+    packed = sqlite3.connect(folder / "mlflow.db")
+    packed.execute("VACUUM")
+    packed.close()
+    (folder / "mlflow.db.gz").write_bytes(gzip.compress((folder / "mlflow.db").read_bytes(), 9, mtime=0))
+    (folder / "mlflow.db").unlink()
 
 
 def wandb_offline(out: Path) -> None:
@@ -159,6 +192,7 @@ MAKERS = {
         tensorboardx,
         torch_tensorboard,
         mlflow_files,
+        mlflow_database,
         wandb_offline,
         trackio_file,
         hugging_face,

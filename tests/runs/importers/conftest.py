@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from real_files import IMPORTS, PARAMS, TOKENS_PER_STEP, logged
 
+PACKED = {"trackio": "ladder.db", "mlflow-db": "mlflow.db"}
+
 
 @pytest.fixture
 def place(tmp_path: Path, mlflow_server: str) -> Callable[[str], str]:
@@ -22,11 +24,11 @@ def place(tmp_path: Path, mlflow_server: str) -> Callable[[str], str]:
     def find(library: str) -> str:
         if library == "mlflow server":
             return f"mlflow+{mlflow_server}/ladder"
-        if library == "trackio":
-            (tmp_path / "trackio").mkdir(exist_ok=True)
-            packed = gzip.decompress((IMPORTS / "trackio" / "ladder.db.gz").read_bytes())
-            (tmp_path / "trackio" / "ladder.db").write_bytes(packed)
-            return str(tmp_path / "trackio")
+        if library in PACKED:
+            (tmp_path / library).mkdir(exist_ok=True)
+            unpacked = gzip.decompress((IMPORTS / library / f"{PACKED[library]}.gz").read_bytes())
+            (tmp_path / library / PACKED[library]).write_bytes(unpacked)
+            return str(tmp_path / library)
         copy = tmp_path / library
         shutil.copytree(IMPORTS / library, copy)
         return str(copy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,8 +13,10 @@ from real_files import ASKED, PARAMS, STEPS, TOKENS_PER_STEP, held_out, learning
 from isoflop.errors import RunsError
 from isoflop.runs.importers import Asked, import_runs, read_logged
 
-LIBRARIES = ("tensorboardx", "torch-tensorboard", "mlruns", "mlflow server", "wandb", "trackio", "lightning")
-SAY_THEIR_SETTINGS = ("mlruns", "mlflow server", "wandb", "trackio", "lightning")
+LIBRARIES = (
+    "tensorboardx", "torch-tensorboard", "mlruns", "mlflow-db", "mlflow server", "wandb", "trackio", "lightning"
+)  # fmt: skip
+SAY_THEIR_SETTINGS = ("mlruns", "mlflow-db", "mlflow server", "wandb", "trackio", "lightning")
 SINGLE_PRECISION = 3e-7
 """TensorBoard keeps scalars as 32-bit floats: half an ulp of numbers from 2 to 8 is at most 2.4e-7."""
 
@@ -81,7 +84,7 @@ class TestEveryImporter:
 
 
 def test_states_are_those_of_the_tracking_tool(place: Callable[[str], str]) -> None:
-    for library in ("mlruns", "mlflow server", "wandb"):
+    for library in ("mlruns", "mlflow-db", "mlflow server", "wandb"):
         assert {run.state for run in read_logged(place(library))[1]} == {"finished"}
     assert {run.state for run in read_logged(place("lightning"))[1]} == {"unknown"}
 
@@ -92,3 +95,21 @@ def test_the_step_that_was_logged_counts_and_not_the_calls_of_wandb_log(place: C
     calls = runs[0].series["train/loss"].steps
     assert calls[-1] > 40  # evaluations were calls of their own, so the calls run ahead of the steps
     assert import_runs(wandb, asked=ASKED).curves[0].tokens[-1] == 40 * TOKENS_PER_STEP
+
+
+def test_mlflows_database_is_told_from_trackios_and_keeps_its_nan_and_infinity(place: Callable[[str], str]) -> None:
+    file = f"{place('mlflow-db')}/mlflow.db"
+    assert (read_logged(file)[0], read_logged(place("trackio"))[0]) == ("mlflow", "trackio")
+    odd = read_logged(file)[1][0].series["odd"]
+    assert (np.isnan(odd.values[0]), odd.values[1]) == (True, -np.inf)
+
+
+def test_a_run_that_was_deleted_in_mlflow_is_left_out(place: Callable[[str], str]) -> None:
+    file = f"{place('mlflow-db')}/mlflow.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE name = 'small'")
+    assert [run.name for run in read_logged(file)[1]] == ["large"]
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE runs SET lifecycle_stage = 'deleted'")
+    with pytest.raises(RunsError, match="without runs"):
+        read_logged(file)

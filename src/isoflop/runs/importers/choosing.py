@@ -51,6 +51,10 @@ CARRIED = ("seed", "depth", "width", "unique_tokens", "bytes_per_token", "schedu
 """Facts that become columns of the table of runs, by their aliases."""
 
 
+class OpenQuestions(RunsError):
+    """The source was read, and doesn't say all that a row of runs needs; the text asks for what is missing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What the reader said. None: whatever the source says.
@@ -113,7 +117,7 @@ def choose(runs: Sequence[Logged], asked: Asked, source: str) -> Chosen:
     convention = _convention(runs, asked, questions)
     _ask_numbers(runs, params, steps, tokens, questions)
     if questions:
-        raise RunsError(
+        raise OpenQuestions(
             f"{source} doesn't say all that a table of runs needs. Known: {_some(names)}. Still asked for:"
             + "".join(f"\n  {question}" for question in questions)
         )

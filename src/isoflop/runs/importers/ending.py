@@ -56,12 +56,13 @@ def ending(
         at = float(tokens[-1] / total) if len(loss) and total > 0 else 0.0
         return Ending(float("nan"), None, 0, at, len(loss) > 0, left, decayed)
     tokens, loss = tokens[usable], loss[usable]
-    late = tokens > tokens[-1] * (1 - share)
+    late = tokens > min(tokens[-1] * (1 - share), tokens[-1] - 1e-9)  # the last point itself, also at 0 tokens
     if held_out:
         value, spread, points = float(loss[-1]), None, 1
     else:
         value, spread, points = _smoothed(tokens[late], loss[late])
-    return Ending(value, spread, points, float(tokens[-1] / total), _gave_back(loss, value), left, decayed)
+    at = float(tokens[-1] / total) if total > 0 else 0.0
+    return Ending(value, spread, points, at, _gave_back(loss, value), left, decayed)
 
 
 def _smoothed(tokens: Array, loss: Array) -> tuple[float, float | None, int]:

@@ -12,17 +12,18 @@ import numpy as np
 import polars as pl
 
 from isoflop.errors import RunsError, did_you_mean
-from isoflop.runs.columns import COLUMNS
 from isoflop.runs.curves import FEWEST, Curve, make_curve
 from isoflop.runs.files import SUFFIXES
 from isoflop.runs.importers import events, logs, mlflow, tables, trackio, trainer_state, wandb_api, wandb_files
-from isoflop.runs.importers.choosing import CARRIED, Asked, Chosen, choose, folded
-from isoflop.runs.importers.contract import Array, Logged, Series, unique_names
-from isoflop.runs.importers.ending import DECAYED, Ending, ending
+from isoflop.runs.importers.choosing import Asked, Chosen, choose
+from isoflop.runs.importers.contract import Array, Logged, unique_names
+from isoflop.runs.importers.databases import is_mlflow
+from isoflop.runs.importers.ending import DECAYED, Ending
+from isoflop.runs.importers.mlflow_db import databases_of
+from isoflop.runs.importers.tally import in_order, nats_of, row_of, tokens_of
 from isoflop.runs.reading import LossUnit, read_runs
 from isoflop.runs.table import Runs
 
-NATS_PER_BIT = math.log(2)
 NEAR_THE_END = 0.98
 """Of the run's tokens; a held-out loss from before is said to be early (chosen)."""
 
@@ -59,8 +60,8 @@ def import_runs(
     chosen = choose(logged, asked, str(source))
     endings, curves = [], []
     for run in logged:
-        tokens = _tokens_of(run, chosen)
-        endings.append(_row(run, tokens, chosen, asked, f"{found}: {source}"))
+        tokens = tokens_of(run, chosen)
+        endings.append(row_of(run, tokens, chosen, asked, f"{found}: {source}"))
         if (curve := _curve(run, tokens, chosen, asked)) is not None:
             curves.append(curve)
     runs = _table([row for row, _ in endings], chosen, asked, str(source))
@@ -108,6 +109,8 @@ KINDS: dict[str, Callable[[Path], tuple[Logged, ...]]] = {
     "lightning": tables.read_lightning,
     "trackio": trackio.read_trackio,
     "table": tables.read_tables,
+    "csv": tables.read_csv,
+    "jsonl": tables.read_json_lines,
     "log": logs.read_logs,
     **{
         name: lambda path, profile=profile: logs.read_logs(path, profile)  # type: ignore[misc]
@@ -128,6 +131,8 @@ def kind_of(path: Path) -> str:
         if next(path.rglob(pattern), None) is not None:
             return kind
     here = [file for file in path.iterdir() if file.is_file()]
+    if databases_of(path):
+        return "mlflow"
     for kind, suffixes in (("trackio", (".db",)), ("log", (".log", ".out", ".txt")), ("table", SUFFIXES)):
         if any(file.suffix.lower() in suffixes for file in here):
             return kind
@@ -145,91 +150,13 @@ def _kind_of_file(path: Path) -> str:
     if "tfevents" in path.name:
         return "tensorboard"
     suffix = path.suffix.lower()
+    if suffix == ".db" and is_mlflow(path):
+        return "mlflow"
     if suffix in (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt"):
         raise RunsError(
             f"{path} is a pickle or a checkpoint, which can run code when read. It is not opened. Give a log."
         )
     return {".wandb": "wandb", ".db": "trackio", **dict.fromkeys(SUFFIXES, "table")}.get(suffix, "log")
-
-
-def _tokens_of(run: Logged, chosen: Chosen) -> Callable[[Array], Array]:
-    """Tokens seen at the source's own steps."""
-    counter = run.series.get(chosen.tokens or chosen.step or "")
-    a_step = 1.0 if chosen.tokens else chosen.tokens_per_step.get(run.name, math.nan)
-    if counter is None or not len(counter):
-        return lambda steps: steps * a_step if not chosen.tokens else np.full(len(steps), math.nan)
-    steps, first = np.unique(counter.steps[::-1], return_index=True)
-    counts = counter.values[::-1][first]
-    rate = counts[-1] / steps[-1] if steps[-1] > 0 else 0.0
-
-    def tokens(at: Array) -> Array:
-        inside = np.interp(at, steps, counts)
-        outside = np.where(at < steps[0], counts[0] * at / max(steps[0], 1.0), counts[-1] + (at - steps[-1]) * rate)
-        return np.asarray(np.where((at < steps[0]) | (at > steps[-1]), outside, inside) * a_step)
-
-    return tokens
-
-
-def _in_order(series: Series, tokens: Callable[[Array], Array]) -> tuple[Array, Array]:
-    """(tokens, values) in the order of tokens; where a restart went back, what was logged later stays."""
-    at = tokens(series.steps)
-    known = np.isfinite(at)
-    at, values = at[known], series.values[known]
-    lowest_after = np.append(np.minimum.accumulate(at[::-1])[::-1][1:], np.inf)
-    kept = at < lowest_after
-    return at[kept], values[kept]
-
-
-def _row(
-    run: Logged, tokens: Callable[[Array], Array], chosen: Chosen, asked: Asked, provenance: str
-) -> tuple[dict[str, Any], Ending]:
-    lasts = [
-        float(np.nanmax(at)) for each in run.series.values() if len(at := tokens(each.steps)) and not np.isnan(at).all()
-    ]
-    total = max(lasts, default=math.nan)
-    nothing = Series(np.array([]), np.array([]))
-    at, loss = _in_order(run.series.get(chosen.loss, nothing), tokens)
-    rates = run.series.get(chosen.lr or "", None)
-    lr = None if rates is None else _in_order(rates, tokens)[1]
-    end = ending(at, loss, total, lr, held_out=chosen.held_out, share=asked.share)
-    training = run.series.get(chosen.curve, nothing)
-    diverged = end.diverged or bool(len(training) and not np.isfinite(training.values[-1]))
-    status = "diverged" if diverged else {"finished": "done", "unfinished": "unfinished", "unknown": None}[run.state]
-    row = {
-        "run_id": run.name,
-        "params": chosen.params[run.name],
-        "tokens": total,
-        "loss": end.loss if math.isfinite(end.loss) else None,
-        "lr": float(np.nanmax(lr)) if lr is not None and len(lr) and np.isfinite(lr).any() else None,
-        "batch_tokens": chosen.tokens_per_step.get(run.name),
-        "status": status,
-        "decayed": end.decayed,
-        "lr_left": end.lr_left,
-        "loss_name": chosen.loss,
-        "loss_at": end.at,
-        "loss_points": end.points,
-        "loss_spread": end.spread,
-        "provenance": provenance,
-    }
-    return row | _carried(run), replace(end, diverged=diverged)
-
-
-def _carried(run: Logged) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for column in (COLUMNS[name] for name in CARRIED):
-        wanted = [name for name in (column.name, *column.aliases) if len(name) > 1]
-        for name, value in run.facts.items():
-            text = column.kind == "text"
-            if folded(name.rpartition(".")[2]) in wanted and (text or _is_number(value)):
-                found.setdefault(column.name, str(value) if text else float(str(value)))
-    return found
-
-
-def _is_number(value: object) -> bool:
-    try:
-        return math.isfinite(float(str(value)))
-    except ValueError:
-        return False
 
 
 def _table(rows: Sequence[Mapping[str, Any]], chosen: Chosen, asked: Asked, source: str) -> Runs:
@@ -256,23 +183,15 @@ def _curve(run: Logged, tokens: Callable[[Array], Array], chosen: Chosen, asked:
     series = run.series.get(chosen.curve)
     if series is None:
         return None
-    at, values = tokens(series.steps), series.values * _nats(chosen.curve_unit, run, asked)
+    at, values = tokens(series.steps), series.values * nats_of(chosen.curve_unit, run, asked)
     rates = run.series.get(chosen.lr or "")
     lr = None
     if rates is not None and len(rates):
-        where, rate = _in_order(rates, tokens)
+        where, rate = in_order(rates, tokens)
         lr = np.interp(at, where, rate) if len(where) else None
     if (np.isfinite(at) & (at > 0) & np.isfinite(values) & (values > 0)).sum() < FEWEST:
         return None
     return make_curve(at, values, lr, name=run.name, notes=(f"'{chosen.curve}' of {run.name}.",), source=run.name)
-
-
-def _nats(unit: str, run: Logged, asked: Asked) -> float:
-    if unit == "nats":
-        return 1.0
-    if unit == "bits":
-        return NATS_PER_BIT
-    return NATS_PER_BIT * (asked.bytes_per_token or float(str(run.facts.get("bytes_per_token", "nan"))))
 
 
 def _judged(rows: Sequence[Mapping[str, Any]], ends: Sequence[Ending], chosen: Chosen) -> list[str]:

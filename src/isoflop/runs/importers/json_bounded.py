@@ -10,6 +10,9 @@ from typing import Any
 from isoflop.errors import RunsError
 from isoflop.runs.files import LARGEST_JSON, LONGEST_LINE
 
+MOST_CUTS = 16
+"""Places of a line at which a record may start after one that was cut; each costs a parse of the rest."""
+
 
 def read_document(path: Path, what: str) -> dict[str, Any]:
     """An object of a JSON file. what: such as "a trainer state". Raises RunsError for anything else."""
@@ -32,7 +35,8 @@ def read_document(path: Path, what: str) -> dict[str, Any]:
 
 
 def read_lines(path: Path, notes: list[str]) -> Iterator[dict[str, Any]]:
-    """The objects of JSON Lines. A last line without its end is left out, said in notes.
+    """The objects of JSON Lines. A last line without its end is left out, and of a line in which a kill cut one record
+    and a restart wrote the next the second is kept; both are said in notes.
 
     Raises RunsError for any other line that is no object, for one above LONGEST_LINE, and for what is not UTF-8.
     """
@@ -63,6 +67,9 @@ def _record(path: Path, line: str, number: int, notes: list[str]) -> dict[str, A
         if not line.endswith("\n"):
             notes.append(f"{path.name} is cut in line {number}: the lines before it are used.")
             return None
+        if (record := _after_a_cut(line)) is not None:
+            notes.append(f"{path.name}, line {number}: a record was cut and another follows: the whole one is used.")
+            return record
         raise RunsError(
             f"{path}, line {number}: not JSON ({_short(error)}). Every line is one object, such as "
             '{"step": 100, "loss": 3.1}. Correct or remove the line.'
@@ -70,6 +77,21 @@ def _record(path: Path, line: str, number: int, notes: list[str]) -> dict[str, A
     if not isinstance(record, dict):
         raise RunsError(f"{path}, line {number}: {line[:40].strip()} is no JSON object. Write one object a line.")
     return record
+
+
+def _after_a_cut(line: str) -> dict[str, Any] | None:
+    """The first whole object that ends a line, at one of its first MOST_CUTS possible starts."""
+    place = 0
+    for _ in range(MOST_CUTS):
+        place = line.find('{"', place + 1)
+        if place < 0:
+            return None
+        try:
+            found = json.loads(line[place:])
+        except (ValueError, RecursionError):
+            continue
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def _short(error: Exception) -> str:

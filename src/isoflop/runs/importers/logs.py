@@ -37,6 +37,12 @@ class LogProfile:
     known: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def tells_tokens(self) -> bool:
+        """Whether a whole log by this profile says how many tokens were seen, by itself or a step."""
+        groups = {group for pattern in (*self.lines, *self.facts) for group in pattern.groupindex}
+        return bool(groups & {"tokens", "tokens_per_step", "batch"})
+
 
 def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern.replace("NUM", NUMBER), re.IGNORECASE) for pattern in patterns)
@@ -106,18 +112,20 @@ PROFILES: dict[str, LogProfile] = {
 }
 
 
-def own_profile(pattern: str) -> LogProfile:
-    """A profile of the reader's own regular expression. Raises RunsError for one that cannot be read, or that has no
-    group ``loss``, or neither ``step`` nor ``tokens``."""
-    wanted = r"Write, for example, --regex 'step (?P<step>\d+) loss (?P<loss>[\d.]+)'."
+def own_profile(pattern: str, option: str = "--regex") -> LogProfile:
+    """A profile of the reader's own regular expression. option: where it was given, for an error's words.
+
+    Raises RunsError for one that cannot be read, or that has no group ``loss``, or neither ``step`` nor ``tokens``.
+    """
+    wanted = rf"Write, for example, {option} 'step (?P<step>\d+) loss (?P<loss>[\d.]+)'."
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise RunsError(f"Cannot read --regex '{pattern}': {error}. {wanted}") from error
+        raise RunsError(f"Cannot read {option} '{pattern}': {error}. {wanted}") from error
     groups = set(compiled.groupindex)
     if not any("loss" in group or "bpb" in group for group in groups) or not groups & {"step", "tokens"}:
         raise RunsError(
-            f"--regex '{pattern}' has the named groups {', '.join(sorted(groups)) or 'none'}. It needs one for the "
+            f"{option} '{pattern}' has the named groups {', '.join(sorted(groups)) or 'none'}. It needs one for the "
             f"loss (loss, train_loss or val_loss) and step or tokens; lr is welcome. {wanted}"
         )
     return LogProfile("regex", (compiled,), pattern)
@@ -140,7 +148,7 @@ def _files(folder: Path) -> list[Path]:
 def _best(file: Path, profiles: Sequence[LogProfile]) -> Logged:
     readers = [_Reader(file, profile) for profile in profiles]
     first: list[str] = []
-    for line in _lines(file):
+    for line in text_lines(file):
         if len(first) < FIRST_LINES and line.strip():
             first.append(printable(line.strip()[:120]))
         for reader in readers:
@@ -158,8 +166,11 @@ def _best(file: Path, profiles: Sequence[LogProfile]) -> Logged:
     return best.logged()
 
 
-def _lines(file: Path) -> Iterator[str]:
-    """Lines without colours; a carriage return ends a line too, since progress is written over itself."""
+def text_lines(file: Path) -> Iterator[str]:
+    """Lines of a log without colours; a carriage return ends a line too, since progress is written over itself.
+
+    Raises RunsError for a binary file, one above LARGEST_LOG and one that cannot be read.
+    """
     try:
         if file.stat().st_size > LARGEST_LOG:
             raise RunsError(

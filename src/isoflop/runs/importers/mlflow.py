@@ -1,4 +1,4 @@
-"""MLflow: its file store (``mlruns/``) and its tracking server.
+"""MLflow: its file store (``mlruns/``) and its tracking server; its database is read in ``mlflow_db.py``.
 
 The file store has a folder an experiment and in it a folder a run: ``meta.yaml``, ``params/NAME`` with the value,
 ``metrics/NAME`` with a line ``timestamp value step`` a point (``mlflow.store.tracking.file_store``). The server speaks
@@ -20,6 +20,7 @@ from typing import Any
 
 from isoflop.errors import Failure, RunsError
 from isoflop.runs.importers.contract import Logged, Points, State, as_number
+from isoflop.runs.importers.mlflow_db import databases_of, read_mlflow_db
 from isoflop.runs.importers.scalars_yaml import read_scalars
 
 LARGEST_REPLY = 256 << 20
@@ -36,16 +37,19 @@ _STATES: Mapping[str, State] = {
 
 
 def read_mlflow_files(source: Path) -> tuple[Logged, ...]:
-    """The runs below a folder: a whole ``mlruns``, one experiment, or one run; deleted runs are left out.
+    """The runs below a folder: a whole ``mlruns``, one experiment, or one run; or of ``mlflow.db``, also where a folder
+    has one. Deleted runs are left out.
 
     Raises RunsError where there is none, or a metric's file that holds something else.
     """
+    if databases := databases_of(source):
+        return tuple(run for file in databases for run in read_mlflow_db(file))
     folders = sorted({path.parent for path in source.rglob("metrics") if (path.parent / "meta.yaml").is_file()})
     runs = [_file_run(folder) for folder in folders if not _deleted(folder)]
     if not runs:
         raise RunsError(
             f"No MLflow run lies below {source}: none of its folders has meta.yaml and metrics/. Name an mlruns "
-            "folder; a store in a database is read through its server, mlflow+http://HOST:PORT/EXPERIMENT."
+            "folder or an mlflow.db; another database is read through its server, mlflow+http://HOST:PORT/EXPERIMENT."
         )
     return tuple(runs)
 

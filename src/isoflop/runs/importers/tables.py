@@ -8,7 +8,10 @@ with ``__MIN`` and ``__MAX``.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,16 +22,54 @@ from isoflop.runs.curves import ALIASES
 from isoflop.runs.files import SUFFIXES, frame_of_records, look_at
 from isoflop.runs.importers.contract import MOST_POINTS, Logged, Series
 from isoflop.runs.importers.json_bounded import read_lines
+from isoflop.runs.importers.logs import text_lines
 from isoflop.runs.importers.scalars_yaml import read_scalars
 
 RUN_COLUMNS = ("run_id", "run", "run_name")
 LIGHTNING = "metrics.csv"
+DELIMITED = (".csv", ".tsv")
+JSON_LINES = (".jsonl", ".ndjson")
 
 
 def read_tables(source: Path, run_column: str | None = None) -> tuple[Logged, ...]:
     """The runs of a table of points, or of all tables of a folder. Raises RunsError for a file that is no table."""
     files = _files(source) if source.is_dir() else [source]
     return tuple(run for file in files for run in _runs(file, run_column))
+
+
+def read_csv(source: Path) -> tuple[Logged, ...]:
+    """The runs of a delimited file, or of those of a folder. Raises RunsError as ``read_tables``."""
+    files = _files(source, DELIMITED) if source.is_dir() else [source]
+    return tuple(run for file in files for run in _runs(file, None))
+
+
+def read_json_lines(source: Path) -> tuple[Logged, ...]:
+    """The runs of JSON Lines: of a file of that suffix, of those of a folder, or of the objects in a text log, whose
+    other lines are passed over. Raises RunsError where there is none."""
+    files = _files(source, JSON_LINES) if source.is_dir() else [source]
+    return tuple(run for file in files for run in _json_lines(file))
+
+
+def _json_lines(file: Path) -> list[Logged]:
+    if file.suffix.lower() in JSON_LINES:
+        return _runs(file, None)
+    records = [record for line in text_lines(file) if (record := _object(line)) is not None]
+    if not records:
+        raise RunsError(
+            f"{file} has no line that is a JSON object. Print one a logging step, such as "
+            '{"step": 100, "loss": 3.1}, or name another file.'
+        )
+    series, notes = _series(frame_of_records(records), file)
+    return [Logged(_named(file, file), series, notes=tuple(notes))]
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    start = line.find("{")
+    try:
+        record = json.loads(line[start:]) if start >= 0 else None
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def read_lightning(source: Path) -> tuple[Logged, ...]:
@@ -44,16 +85,16 @@ def read_lightning(source: Path) -> tuple[Logged, ...]:
     return tuple(runs)
 
 
-def _files(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+def _files(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())
     if not files:
-        raise RunsError(f"No table lies in {folder}: none of its files ends in {', '.join(SUFFIXES)}. Name a file.")
+        raise RunsError(f"No table lies in {folder}: none of its files ends in {', '.join(suffixes)}. Name a file.")
     return files
 
 
 def _frame(file: Path) -> tuple[pl.DataFrame, list[str]]:
     notes: list[str] = []
-    if file.suffix.lower() in (".jsonl", ".ndjson"):
+    if file.suffix.lower() in JSON_LINES:
         frame = frame_of_records(read_lines(file, notes))
     else:
         frame = look_at(file).load(frozenset(RUN_COLUMNS))

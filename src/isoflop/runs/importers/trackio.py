@@ -10,12 +10,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
-from urllib.parse import quote
 
 from isoflop.errors import RunsError
 from isoflop.runs.importers.contract import Logged, Points, flat
-
-LARGEST_CELL = 1 << 20
+from isoflop.runs.importers.databases import columns_of, opened
 
 
 def read_trackio(source: Path) -> tuple[Logged, ...]:
@@ -27,22 +25,12 @@ def read_trackio(source: Path) -> tuple[Logged, ...]:
 
 
 def _project(file: Path) -> list[Logged]:
-    try:
-        connection = sqlite3.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True, timeout=10)
-        try:
-            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_CELL)
-            return _runs(file, connection)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise RunsError(
-            f"{file} cannot be read as a trackio project: {error}. Give the project's .db file, whole, with its -wal "
-            "file beside it if there is one."
-        ) from error
+    with opened(file, "a trackio project") as connection:
+        return _runs(file, connection)
 
 
 def _runs(file: Path, connection: sqlite3.Connection) -> list[Logged]:
-    columns = {row[1] for row in connection.execute("PRAGMA table_info(metrics)")}
+    columns = columns_of(connection, "metrics")
     if not {"run_name", "step", "metrics"} <= columns:
         raise RunsError(
             f"{file} is a database, but not a trackio project: it has no table metrics with run_name, step and "
@@ -59,7 +47,7 @@ def _runs(file: Path, connection: sqlite3.Connection) -> list[Logged]:
 
 
 def _configs(connection: sqlite3.Connection, key: str) -> dict[str, dict[str, object]]:
-    columns = {row[1] for row in connection.execute("PRAGMA table_info(configs)")}
+    columns = columns_of(connection, "configs")
     if not {key, "config"} <= columns:
         return {}
     rows = connection.execute(f"SELECT {key}, config FROM configs")
