@@ -8,6 +8,7 @@
     │   ├── LawError           a law or a form is unknown or asked outside its variables
     │   ├── SpecError          a training specification contradicts itself
     │   ├── ArchitectureError  a model's shape contradicts itself, or its config.json cannot be read
+    │   ├── ExecutorError      a place to run jobs is unknown, or is asked for what it does not have
     │   ├── InfeasiblePlan     no run meets all that was asked of a plan
     │   └── TextError          a training text cannot be read or is too small
     └── Failure                the request was fine, the world was not        (exit code 1)
@@ -65,6 +66,10 @@ class SpecError(BadInput):
 
 class ArchitectureError(BadInput):
     """A model's shape contradicts itself, or its config.json cannot be read."""
+
+
+class ExecutorError(BadInput):
+    """A place to run jobs is unknown, or is asked for what it does not have."""
 
 
 class InfeasiblePlan(BadInput):

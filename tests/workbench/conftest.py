@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,3 +63,15 @@ def process_is_alive(pid: int) -> bool:
         return False
     status = Path(f"/proc/{pid}/status")
     return "zombie" not in status.read_text() if status.exists() else True
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MB: a campaign's store keeps a log of up to a thousand pages of 4 kB before it folds it in."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("a small disk can be mounted only by root on Linux")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -3,6 +3,7 @@
 SPEC.json: spec_id, params, branch_tokens, step_tokens, step_seconds, and optionally
   crash_at: tokens at which it kills itself; crashes: how often (default 1)
   diverge_at, give_up_at: tokens at which it leaves an error.json
+  stop_at: tokens at which somebody else asks it to save and stop, each time that it passes them anew
   deaf: true to ignore SIGTERM; garbage: true to write a line that is no run
 """
 
@@ -78,13 +79,17 @@ class Worker:
                 crashes.write_text("x" * (before + 1))
                 print("the tank is empty", flush=True)
                 os.kill(os.getpid(), signal.SIGKILL)
+        if self.tokens in self.spec.get("stop_at", ()):
+            self.save()
+            sys.exit(143)
         for key, kind in (("diverge_at", "diverged"), ("give_up_at", "text")):
             if self.tokens >= self.spec.get(key, float("inf")):
                 atomically(self.folder / "error.json", {"kind": kind, "message": f"{kind} at {self.tokens}"})
                 sys.exit(3)
 
     def alone(self) -> bool:
-        return os.getppid() != int(os.environ["ISOFLOP_PARENT"])
+        """Whether its coordinator died; a job that outlives it (FAKE_ALONE) does not care."""
+        return "FAKE_ALONE" not in os.environ and os.getppid() != int(os.environ["ISOFLOP_PARENT"])
 
     def train(self) -> None:
         recorded = self.recorded()

@@ -90,6 +90,7 @@ def check_ten_kills(ladder: Ladder, seed: int) -> None:
     ladder.finish()
     with open_store(ladder.folder / "study.sqlite") as store:
         assert store.run_ids() == ladder.expected
+        assert {(plan.run_id, plan.state) for plan in store.planned_runs()} == {(i, "done") for i in ladder.expected}
     assert sorted(ladder.written()) == sorted(ladder.expected)
     assert ladder.workers_alive() == []
 

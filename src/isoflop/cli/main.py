@@ -35,6 +35,9 @@ from isoflop.cli import (
     store,
     watch,
 )
+from isoflop.cli import (
+    ladder as ladder_verbs,
+)
 from isoflop.cli.usage import UsageError, Verbs, explained
 from isoflop.errors import IsoflopError
 
@@ -68,9 +71,13 @@ app.command("decide")(decide.decide)
 app.command("laws")(laws.laws)
 app.command("check")(check.check)
 app.command("import")(import_.import_runs)
-ladder = typer.Typer(name="ladder", help="Lay out a ladder of runs.", no_args_is_help=True, rich_markup_mode=None)
-ladder.callback()(lambda: None)  # `design` stays a verb below `ladder` while it is alone there
+ladder = typer.Typer(
+    name="ladder", help="Lay out a ladder of runs, train it, look at it.", no_args_is_help=True, rich_markup_mode=None
+)
 ladder.command("design")(design.design)
+ladder.command("run")(ladder_verbs.run)
+ladder.command("status")(ladder_verbs.status)
+ladder.command("logs")(ladder_verbs.logs)
 app.add_typer(ladder)
 app.add_typer(store.app)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -37,12 +38,31 @@ class Database:
     address: Address
     engine: sa.Engine
     busy_seconds: float
+    _joint: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     @contextmanager
     def writing(self, lost: str) -> Iterator[sa.Connection]:
-        """A transaction that owns the right to write; ``lost`` says what did not happen if it fails."""
+        """A transaction that owns the right to write; ``lost`` says what did not happen if it fails.
+
+        Within ``together`` it is the one that this thread has already.
+        """
+        if (joint := getattr(self._joint, "connection", None)) is not None:
+            with _explained(self.address, lost):
+                yield joint
+            return
         with _explained(self.address, lost), self._connected(writes=True) as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def together(self, lost: str) -> Iterator[None]:
+        """Make the writes of this thread one transaction: all are recorded at its end, or none."""
+        before = getattr(self._joint, "connection", None)
+        with self.writing(lost) as connection:
+            self._joint.connection = connection
+            try:
+                yield
+            finally:
+                self._joint.connection = before
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

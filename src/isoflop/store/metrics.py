@@ -43,9 +43,10 @@ def points_frame(steps: npt.ArrayLike, values: npt.ArrayLike, tokens: npt.ArrayL
         )
     if step.size and not np.array_equal(step, step.astype(np.int64)):
         raise BadInput(f"The steps of points are {step.dtype} and not whole numbers. Give whole numbers.")
-    unsigned = {"tokens": seen + 0.0, "value": value + 0.0}  # no -0.0, whose sign SQLite does not keep
-    frame = pl.DataFrame({"step": step.astype(np.int64), **unsigned}, schema=CURVE_SCHEMA)
-    return frame.unique("step", keep="last").sort("step").with_columns(pl.col("tokens", "value").fill_nan(None))
+    order = np.argsort(step, kind="stable")
+    kept = order[np.append(np.diff(step[order]) != 0, True)[: step.size]]  # NumPy: ten times as fast for short curves
+    unsigned = {"tokens": seen[kept] + 0.0, "value": value[kept] + 0.0}  # no -0.0, whose sign SQLite does not keep
+    return pl.DataFrame({"step": step[kept].astype(np.int64), **unsigned}, schema=CURVE_SCHEMA, nan_to_null=True)
 
 
 def write_points(connection: sa.Connection, study: str, run_id: str, metric: str, points: pl.DataFrame) -> None:
@@ -55,7 +56,7 @@ def write_points(connection: sa.Connection, study: str, run_id: str, metric: str
     names = {"curve_id": number, "study": study, "run_id": run_id, "metric": metric}
     if not insert_new(connection, schema.curves, names):
         _refuse_collision(connection, names)
-    rows = points.select(pl.lit(number, pl.Int64).alias("curve_id"), *CURVE_SCHEMA)
+    rows = points.clone().insert_column(0, pl.Series("curve_id", np.full(len(points), number, np.int64)))
     insert_frame(connection, schema.points, rows, replacing=("tokens", "value"))
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -206,6 +207,16 @@ class Store:
         """All planned runs by run_id, with their states."""
         with self._database.reading() as connection:
             return planned.read_planned(connection, study)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make all that this thread records within one transaction: it is there when the block ends, or none of it.
+
+        A transaction is forced to the disk once, however much it records. Reads within do not see it yet. Raises what
+        the calls within raise, and StoreError when the disk fails.
+        """
+        with self._database.together("What belonged together was not recorded"):
+            yield
 
     def close(self) -> None:
         """Close the connections; what was recorded is safe with or without."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from isoflop.workbench.files import LineTail
+from isoflop.workbench.trunk import TRAINER, Trunk
 
 if TYPE_CHECKING:
     from isoflop.train.spec import TrunkSpec
@@ -65,3 +68,50 @@ def _readable(path: Path) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(line, dict):
             yield line
+
+
+@dataclass(frozen=True, slots=True)
+class RunCurve:
+    """How one run trained: steps, tokens (D at that step), loss of one batch, tokens_per_second; each (points,)."""
+
+    steps: tuple[int, ...]
+    tokens: tuple[float, ...]
+    loss: tuple[float, ...]
+    tokens_per_second: tuple[float, ...]
+
+
+def run_curve(trunk: Trunk, run_id: str, folder: Path) -> RunCurve:
+    """The training curve of one run of a trunk: where it was on the trunk, then its own decay.
+
+    The curve of a run that was not begun ends where its trunk does. Where a worker went over a step again, the later
+    line stays.
+    """
+    lines = [line for line in _readable(folder / "progress.jsonl") if line.get("train_loss") is not None]
+    placed = _embedded(trunk, run_id, lines) if trunk.command == TRAINER else _up_to(lines, trunk.branches[run_id])
+    last = {step: (at, line["train_loss"], line.get("tokens_per_second") or math.nan) for step, at, line in placed}
+    steps = sorted(last)
+    tokens, loss, speed = ([float(last[step][i]) for step in steps] for i in range(3))
+    return RunCurve(tuple(steps), tuple(tokens), tuple(loss), tuple(speed))
+
+
+Placed = Iterable[tuple[int, float, Mapping[str, Any]]]
+
+
+def _embedded(trunk: Trunk, run_id: str, lines: Sequence[Mapping[str, Any]]) -> Placed:
+    """Lines of the embedded trainer, which counts the tokens of all decays: D follows from the step."""
+    from isoflop.train.spec import TrunkSpec
+
+    spec = TrunkSpec.from_json(trunk.spec)
+    branch = list(trunk.branches).index(run_id)
+    for line in lines:
+        if line.get("phase") in ("trunk", "branch"):
+            trained = round(float(line["tokens"]) / spec.batch_tokens)
+            segment = _segment(spec, trained, decaying=line["phase"] == "branch")
+            if segment == 2 * branch + 1 or (segment <= 2 * branch and segment % 2 == 0):
+                yield line["step"], float(line["step"] * spec.batch_tokens), line
+
+
+def _up_to(lines: Sequence[Mapping[str, Any]], tokens: float) -> Placed:
+    """Lines of a worker that is not our trainer: its tokens are D, and its lines are the steps where it counts none."""
+    numbered = ((line.get("step") or number, float(line["tokens"]), line) for number, line in enumerate(lines, start=1))
+    return [point for point in numbered if point[1] <= tokens]

@@ -32,18 +32,25 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 class LineTail:
-    """The complete lines that were added to a file since the last look; a line still being written waits."""
+    """The complete lines that were added to a file since the last look; a line still being written waits.
 
-    def __init__(self, path: Path) -> None:
+    at_most: bytes to go back at the first look, where a file may be long and its end tells enough.
+    """
+
+    def __init__(self, path: Path, at_most: int | None = None) -> None:
         self.path = path
         self._seen = 0
+        self._at_most = at_most
 
     def lines(self) -> list[str]:
         """New lines without their ends; none while there is no file. A file that shrank is read from its start."""
         try:
             with self.path.open("rb") as file:
-                if file.seek(0, os.SEEK_END) < self._seen:
+                size = file.seek(0, os.SEEK_END)
+                if size < self._seen:
                     self._seen = 0
+                if self._at_most is not None:
+                    self._seen, self._at_most = max(0, size - self._at_most), None
                 file.seek(self._seen)
                 complete = file.read().rpartition(b"\n")[0]
         except FileNotFoundError:

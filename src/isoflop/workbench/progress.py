@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from isoflop.counting import training_flops
 from isoflop.workbench.trunk import TrunkFolder
 
 
@@ -53,14 +52,14 @@ class TrunkState:
 
 def snapshot(states: Sequence[TrunkState], places: int, seconds_elapsed: float) -> CampaignProgress:
     """The progress of a campaign whose trunks share ``places`` slots."""
-    running = tuple(_running(state.folder) for state in states if state.running)
+    running = tuple(running_trunk(state.folder) for state in states if state.running)
     return CampaignProgress(
         done=sum(len(s.folder.trunk.branches) if s.settled else s.recorded for s in states),
         total=sum(len(s.folder.trunk.branches) for s in states),
         running=running,
         tokens_per_second=sum(trunk.tokens_per_second for trunk in running),
-        flops_done=sum(training_flops(s.folder.trunk.params, _tokens_done(s)) for s in states),
-        flops_total=sum(training_flops(s.folder.trunk.params, _tokens_total(s.folder)) for s in states),
+        flops_done=sum(s.folder.trunk.flops(_tokens_done(s)) for s in states),
+        flops_total=sum(s.folder.trunk.flops(_tokens_total(s.folder)) for s in states),
         seconds_elapsed=seconds_elapsed,
         seconds_left=seconds_left(states, places),
     )
@@ -68,30 +67,42 @@ def snapshot(states: Sequence[TrunkState], places: int, seconds_elapsed: float) 
 
 def seconds_left(states: Sequence[TrunkState], places: int) -> float | None:
     """Wall time until all is settled when waiting trunks start in order on the first free slot; None when unknown."""
+    needs = seconds_needed(states)
+    return None if needs is None else makespan(needs, places)
+
+
+def seconds_needed(states: Sequence[TrunkState]) -> list[float] | None:
+    """Of each trunk that is not settled, the running ones first, on a slot of its own; None when one is unknown."""
+    pace, rate = _pace(states), _flops_per_second(states)
     open_states = sorted((s for s in states if not s.settled), key=lambda s: not s.running)
-    needs = [_seconds_needed(state, states) for state in open_states]
+    needs = [_seconds_needed(state, pace, rate) for state in open_states]
     known = [need for need in needs if need is not None]
-    return _makespan(known, places) if len(known) == len(needs) else None
+    return known if len(known) == len(needs) else None
 
 
-def _makespan(needs: Iterable[float], places: int) -> float:
+def makespan(needs: Iterable[float], places: int) -> float:
+    """Wall time of jobs started in this order, each on the first place that is free."""
     free_at = [0.0] * places
     for need in needs:
         heapq.heapreplace(free_at, free_at[0] + need)
     return max(free_at)
 
 
-def _seconds_needed(state: TrunkState, states: Sequence[TrunkState]) -> float | None:
+def _seconds_needed(state: TrunkState, pace: float, rate: float | None) -> float | None:
     """From the trunk's own speed, else the plan's seconds at the pace seen so far, else the median FLOP/s seen."""
     trunk, left = state.folder.trunk, _tokens_total(state.folder) - _tokens_done(state)
     if state.running and (speed := state.folder.tokens_per_second):
         return left / speed
     if trunk.seconds is not None:
-        return trunk.seconds * _pace(states) * left / _tokens_total(state.folder)
-    rates = [
-        training_flops(s.folder.trunk.params, s.folder.tokens_per_second) for s in states if s.folder.tokens_per_second
-    ]
-    return training_flops(trunk.params, left) / statistics.median(rates) if rates else None
+        return trunk.seconds * pace * left / _tokens_total(state.folder)
+    return trunk.flops(left) / rate if rate else None
+
+
+def _flops_per_second(states: Sequence[TrunkState]) -> float | None:
+    """The median over trunks whose speed is known."""
+    speeds = ((s.folder.trunk, s.folder.tokens_per_second) for s in states)
+    rates = [trunk.flops(speed) for trunk, speed in speeds if speed]
+    return statistics.median(rates) if rates else None
 
 
 def _pace(states: Sequence[TrunkState]) -> float:
@@ -101,7 +112,8 @@ def _pace(states: Sequence[TrunkState]) -> float:
     return statistics.median(paces) if paces else 1.0
 
 
-def _running(folder: TrunkFolder) -> RunningTrunk:
+def running_trunk(folder: TrunkFolder) -> RunningTrunk:
+    """What a worker said last."""
     latest, loss = folder.latest, folder.latest.get("train_loss")
     return RunningTrunk(
         name=folder.trunk.name,

@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from typing import Any
 
 from isoflop.errors import SpecError, StoreError
 from isoflop.workbench.files import write_atomically
+
+LOCK = "coordinator.lock"
+LOOKS, LOOK_SECONDS = 5, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,28 @@ class Study:
             )
         return offered
 
+    def coordinator(self) -> str | None:
+        """Who works in this study now, in words, or None when nobody does."""
+        path = self.folder / LOCK
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return path.read_text(errors="replace") or "another process"
+        finally:
+            os.close(lock)
+        return None
+
     @contextmanager
     def coordinate(self) -> Iterator[None]:
         """Be the one process that works in this study. Raises StoreError naming the other, when there is one.
 
         The kernel drops the lock when its holder dies, however it dies; the text in the file only names the holder.
         """
-        path = self.folder / "coordinator.lock"
+        path = self.folder / LOCK
         with _opened(path) as lock:
             _lock_or_say_who(lock, path)
             os.ftruncate(lock, 0)
@@ -136,9 +155,21 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
+def _lock_soon(lock: int) -> None:
+    """Take the lock, trying for a moment: whoever only looks holds it for a few microseconds."""
+    for _ in range(LOOKS):
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+            time.sleep(LOOK_SECONDS)
+    return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _lock_or_say_who(lock: int, path: Path) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock_soon(lock)
     except OSError as error:
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
             raise StoreError(

@@ -15,6 +15,7 @@ all that it and the worker share:
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import math
@@ -26,7 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isoflop.errors import RunsError, SpecError, TrainingFailure
+from isoflop.counting import training_flops
+from isoflop.errors import RunsError, SpecError, StoreError, TrainingFailure
 from isoflop.execute import Job
 from isoflop.runs.run import Run
 from isoflop.units import format_count
@@ -36,7 +38,10 @@ if TYPE_CHECKING:
     from isoflop.train.spec import TrunkSpec
 
 TRAINER = (sys.executable, "-m", "isoflop.train")
+EXTERNAL_TRAINER = (sys.executable, "-m", "isoflop.train.external")
 DIVERGED = "diverged"
+BEGINNING = "compile"
+"""Phase of the first line that a worker writes."""
 PACE_LINES = 20  # about ten seconds: long enough to smooth an evaluation, short enough to follow a busy machine
 
 
@@ -47,7 +52,7 @@ class Trunk:
     spec_id: hash of the spec; also the name of its folder. spec: the JSON text that the worker reads.
     params: N of the model. branches: the run_id of each run with its tokens D. tokens_total: tokens trained in all,
     the decays included. seconds: how long it should take alone in a slot, where a plan says so. command: the worker,
-    which is called with SPEC.json --out DIR.
+    which is called with SPEC.json --out DIR. flops_per_token: of training; None stands for 6N.
     """
 
     name: str
@@ -58,31 +63,53 @@ class Trunk:
     tokens_total: float
     seconds: float | None = None
     command: tuple[str, ...] = TRAINER
+    flops_per_token: float | None = None
+
+    def flops(self, tokens: float) -> float:
+        """Of training on so many tokens."""
+        per_token = self.flops_per_token
+        return training_flops(self.params, tokens) if per_token is None else per_token * tokens
 
 
-def trunk_of(spec: TrunkSpec, *, seconds: float | None = None) -> Trunk:
+def trunk_of(spec: TrunkSpec, *, seconds: float | None = None, name: str = "") -> Trunk:
     """The trunk that the embedded trainer makes of a spec; ``seconds`` is the planned time, if any."""
     steps = enumerate(spec.branch_steps)
     return Trunk(
-        name=f"N={format_count(spec.params)} seed {spec.seed}",
+        name=name or f"N={format_count(spec.params)} seed {spec.seed}",
         spec_id=spec.spec_id,
         spec=spec.to_json(),
         params=float(spec.params),
         branches={spec.run_id(branch): float(end * spec.batch_tokens) for branch, end in steps},
         tokens_total=float(spec.tokens_total),
         seconds=seconds,
+        flops_per_token=spec.training_flops_per_token if spec.experts else None,
     )
 
 
-class TrunkFolder:
-    """Reads what a worker leaves in the folder of a trunk, whatever moment it was stopped at."""
+def trained(spec: Mapping[str, Any], command: tuple[str, ...]) -> dict[str, Any]:
+    """What of a spec makes its training this training: all of it, but how another trainer's log is read and held."""
+    if command != EXTERNAL_TRAINER:
+        return dict(spec)
+    from isoflop.train.external import UNTRAINED
 
-    def __init__(self, trunk: Trunk, path: Path) -> None:
+    return {name: value for name, value in spec.items() if name not in UNTRAINED}
+
+
+class TrunkFolder:
+    """Reads what a worker leaves in the folder of a trunk, whatever moment it was stopped at.
+
+    latest: the last line of progress. busy_seconds: between the lines of each worker, as far as they were looked at.
+    at_most: bytes of progress to go back at the first look; None for all.
+    """
+
+    def __init__(self, trunk: Trunk, path: Path, at_most: int | None = None) -> None:
         self.trunk = trunk
         self.path = path
         self.latest: Mapping[str, Any] = {}
+        self.busy_seconds = 0.0
+        self._seen_at: float | None = None
         self._pace: deque[tuple[float, float]] = deque(maxlen=PACE_LINES)
-        self._progress = LineTail(path / "progress.jsonl")
+        self._progress = LineTail(path / "progress.jsonl", at_most)
         self._runs = LineTail(path / "runs.jsonl")
 
     def job(self) -> Job:
@@ -93,11 +120,13 @@ class TrunkFolder:
         spec = self.path / "spec.json"
         if not spec.exists():
             write_atomically(spec, self.trunk.spec)
-        elif _parsed(spec) != json.loads(self.trunk.spec):
+        elif trained(_parsed(spec), self.trunk.command) != trained(json.loads(self.trunk.spec), self.trunk.command):
             raise SpecError(
                 f"{spec} was changed after its trunk was planned, and {self.trunk.spec_id} no longer names it. Delete "
                 f"the folder {self.path} to train '{self.trunk.name}' as planned, or plan a new study for the new spec."
             )
+        elif _parsed(spec) != json.loads(self.trunk.spec):
+            write_atomically(spec, self.trunk.spec)
         (self.path / "error.json").unlink(missing_ok=True)
         argv = (*self.trunk.command, str(spec), "--out", str(self.path))
         return Job(name=self.trunk.name, argv=argv, directory=self.path)
@@ -113,10 +142,18 @@ class TrunkFolder:
                 self.latest = dict(json.loads(line))
             except (ValueError, TypeError):
                 continue
+            self._count_time(self.latest)
             if self.latest.get("phase") in ("trunk", "branch"):
                 self._pace.append((float(self.latest["time"]), float(self.latest["tokens"])))
             else:  # a worker began or ended: time between its lines is not training
                 self._pace.clear()
+
+    def _count_time(self, line: Mapping[str, Any]) -> None:
+        """Add the time since the line before to ``busy_seconds``, unless a new worker begins with this one."""
+        now = float(line.get("time") or 0.0)
+        if self._seen_at is not None and line.get("phase") != BEGINNING:
+            self.busy_seconds += max(0.0, now - self._seen_at)
+        self._seen_at = now
 
     @property
     def tokens_per_second(self) -> float:
@@ -141,14 +178,22 @@ class TrunkFolder:
         return (self.error() or {}).get("kind") == DIVERGED
 
     def held(self) -> bool:
-        """Whether a worker owns the folder: one whose coordinator was killed lives on for a moment."""
+        """Whether a worker owns the folder: one whose coordinator was killed lives on for a moment.
+
+        Raises StoreError on a file system without locks, where two workers could not be kept apart.
+        """
         try:
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise StoreError(
+                    f"{self.path} is on a file system without locks ({error.strerror}). Use another, or mount it with "
+                    "them (Lustre: -o flock)."
+                ) from error
             return True
         finally:
             os.close(lock)
