@@ -47,7 +47,12 @@ def _level(text: str | float) -> float:
     raise BadInput(f"--level {text} is not allowed: it must lie between 0 and 1. Write 0.9 for 90 %.{percent}")
 
 
-RunsFile = Annotated[Path, typer.Argument(metavar="RUNS", help="Table of runs: .csv, .tsv, .parquet, .jsonl or .json.")]
+RunsFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUNS", help="Table of runs: .csv, .tsv, .parquet, .jsonl or .json; or a store, or a study's folder."
+    ),
+]
 Columns = Annotated[
     list[str] | None,
     typer.Option("--column", metavar="THEIRS=OURS", help="Name a column, such as N=params. Repeatable."),
@@ -151,16 +156,18 @@ class Reading:
 
     def read(self, path: Path, needs: Sequence[str], *, optional_columns: bool = False) -> Runs:
         """Read a table. optional_columns: a --column that the file lacks is passed over."""
+        from isoflop.cli.stored import stored_runs
         from isoflop.runs.columns import parse_column_options
         from isoflop.runs.files import look_at
         from isoflop.runs.reading import read_runs
 
         columns = parse_column_options(self.column or [], also=needs)
+        stored = stored_runs(path)
         if optional_columns and columns:
-            header = look_at(path).header
+            header = look_at(path).header if stored is None else stored.columns
             columns = {ours: theirs for ours, theirs in columns.items() if theirs in header}
         return read_runs(
-            path,
+            path if stored is None else stored,
             columns=columns,
             where=self.where,
             loss_unit=self.loss_unit,  # type: ignore[arg-type]  # read_runs names the allowed units if it is not one

@@ -89,6 +89,11 @@ class Store:
             found = [row_to_run(row) for row in connection.execute(query)]
         return Runs.from_runs(found, source=self.shown)
 
+    def studies(self) -> tuple[str, ...]:
+        """Names of the studies that the store knows, in alphabetical order."""
+        with self._database.reading() as connection:
+            return tuple(connection.scalars(sa.select(schema.studies.c.study).order_by("study")))
+
     def run_ids(self, study: str = "study") -> frozenset[str]:
         """The names of all recorded runs, diverged ones too."""
         with self._database.reading() as connection:
