@@ -1,4 +1,4 @@
-"""Jobs as processes of this machine, one to a slot, each slot pinned to its own cores.
+"""Jobs as processes of this machine, one to a slot, each slot pinned to its own cores or GPUs.
 
 Two processes of one thread each train small models 1.7 times as fast as one process of two threads, where pinned
 (measured for this project on a 2-core x86 machine), so a slot is usually one core.
@@ -24,6 +24,7 @@ from typing import Self
 
 from isoflop.execute.contract import LOG_MARK, Handle, Job, JobState, JobStatus, log_path
 from isoflop.execute.cores import available_cores
+from isoflop.execute.places import Place
 
 Slot = tuple[int, ...]
 POLL_SECONDS = 0.02
@@ -42,7 +43,7 @@ class _Entry:
     job: Job
     status: JobStatus = field(default_factory=lambda: JobStatus(JobState.WAITING))
     process: subprocess.Popen[bytes] | None = None
-    slot: Slot = ()
+    place: Place | None = None
     cancelled: bool = False
 
 
@@ -50,15 +51,19 @@ class LocalExecutor:
     """Runs jobs as local processes.
 
     slots: the cores of each place where a job can run, such as ``[(0,), (1,)]`` for two jobs of one core each or
-    ``[(0, 1)]`` for one job that has both; by default one slot for each usable core. Cores are pinned where the system
-    can (Linux); elsewhere they only set the number of threads. Raises ValueError for no slot or an empty one.
+    ``[(0, 1)]`` for one job that has both, or a ``Place`` with its GPUs; by default one slot for each usable core.
+    Cores are pinned where the system can (Linux); elsewhere they only set the number of threads. Raises ValueError for
+    no slot or an empty one.
     """
 
-    def __init__(self, slots: Sequence[Slot] | None = None) -> None:
-        self._slots = tuple(one_slot_per_core() if slots is None else slots)
-        if not self._slots or not all(self._slots):
-            raise ValueError(f"Slots {self._slots!r} hold no core. Give at least one core a slot, as in [(0,), (1,)].")
-        self._free = list(reversed(self._slots))
+    outlives_coordinator = False
+
+    def __init__(self, slots: Sequence[Slot | Place] | None = None) -> None:
+        given = one_slot_per_core() if slots is None else slots
+        self._places = tuple(slot if isinstance(slot, Place) else Place(slot) for slot in given)
+        if not self._places or not all(place.cores for place in self._places):
+            raise ValueError(f"Slots {slots!r} hold no core. Give at least one core a slot, as in [(0,), (1,)].")
+        self._free = list(reversed(self._places))
         self._entries: dict[str, _Entry] = {}
         self._waiting: deque[_Entry] = deque()
         self._running: list[_Entry] = []
@@ -67,7 +72,7 @@ class LocalExecutor:
     @property
     def capacity(self) -> int:
         """How many jobs can run at a time: the number of slots."""
-        return len(self._slots)
+        return len(self._places)
 
     def submit(self, job: Job) -> Handle:
         """Take the job and start it if a slot is free. Raises ValueError after ``close``."""
@@ -137,38 +142,35 @@ class LocalExecutor:
             _signal_group(entry.process, signal.SIGKILL)  # what the job started may not outlive it
             entry.process = None
             self._running.remove(entry)
-            self._free.append(entry.slot)
+            if entry.place:
+                self._free.append(entry.place)
             entry.status = JobStatus(_final_state(code, entry.cancelled), exit_code=code)
 
     def _start(self, entry: _Entry) -> None:
-        slot = self._free.pop()
+        place = self._free.pop()
         try:
-            entry.process = _launch(entry.job, slot)
+            entry.process = _launch(entry.job, place)
         except OSError as error:
-            self._free.append(slot)
+            self._free.append(place)
             detail = f"could not be started ({error.strerror}: {error.filename or entry.job.directory})"
             entry.status = JobStatus(JobState.FAILED, detail=detail)
         else:
-            entry.slot = slot
+            entry.place = place
             entry.status = JobStatus(JobState.RUNNING)
             self._running.append(entry)
 
 
-def _launch(job: Job, slot: Slot) -> subprocess.Popen[bytes]:
+def _launch(job: Job, place: Place) -> subprocess.Popen[bytes]:
     job.directory.mkdir(parents=True, exist_ok=True)
     command = shlex.join(job.argv).replace("\n", "\\n")  # one line, or the mark no longer heads the attempt
-    slot_env = {
-        "ISOFLOP_CPUS": ",".join(map(str, slot)),
-        "ISOFLOP_THREADS": str(len(slot)),
-        "ISOFLOP_PARENT": str(os.getpid()),
-    }
-    with log_path(job).open("ab") as log, _affinity(slot):
+    own = {**place.environment(), "ISOFLOP_PARENT": str(os.getpid())}
+    with log_path(job).open("ab") as log, _affinity(place.cores):
         log.write(f"{LOG_MARK}{datetime.now(UTC).isoformat(timespec='seconds')} {command}\n".encode())
         log.flush()
         return subprocess.Popen(
             job.argv,
             cwd=job.directory,
-            env={**os.environ, **job.env, **slot_env},
+            env={**os.environ, **job.env, **own},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
