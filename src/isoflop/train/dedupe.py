@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -15,6 +16,9 @@ SAMPLE = 32
 1997)."""
 LARGEST_SHARE = 0.5
 """A document that shares more of its shingles with one kept document is its near-repeat."""
+MOST_REMEMBERED = 32_000_000
+"""Documents that a streamed source is compared with: 256 MB of hashes."""
+MERGED = 100_000
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,6 +44,44 @@ def deduplicate(documents: Iterable[str]) -> list[str]:
         for shingle in shingles:
             owners.setdefault(shingle, []).append(index)
     return [texts[index] for index in sorted(kept)]
+
+
+class Seen:
+    """Documents met before, whatever their case and spacing, at 8 bytes a document.
+
+    Hashes are kept sorted, and new ones beside them until there are MERGED of them. A chance repeat of a 64-bit hash
+    among 32 million documents has a probability of 3e-5. Beyond MOST_REMEMBERED no more are kept: ``full`` says so, and
+    later documents are compared with the first ones only.
+    """
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self.most = most
+        self.full = False
+        self._sorted = np.empty(0, np.uint64)
+        self._recent: set[int] = set()
+
+    def add(self, digest: bytes) -> bool:
+        """Remember a document by its ``digest_of_words``; whether it was new."""
+        number = int.from_bytes(digest[:8], "little")
+        if number in self._recent or self._among_sorted(number):
+            return False
+        if len(self._recent) + len(self._sorted) < self.most:
+            self._recent.add(number)
+        else:
+            self.full = True
+        if len(self._recent) >= MERGED:
+            self._sorted = np.sort(np.concatenate([self._sorted, np.fromiter(self._recent, np.uint64)]))
+            self._recent.clear()
+        return True
+
+    def _among_sorted(self, number: int) -> bool:
+        at = int(np.searchsorted(self._sorted, np.uint64(number)))
+        return at < len(self._sorted) and int(self._sorted[at]) == number
+
+
+def digest_of_words(text: str) -> bytes:
+    """Sixteen bytes, equal for texts that differ in case and spacing only."""
+    return hashlib.blake2b(" ".join(text.casefold().split()).encode(), digest_size=16).digest()
 
 
 def _word_hashes(text: str, number: dict[str, int]) -> Array:

@@ -10,12 +10,13 @@ Vaswani et al. 2017 (arXiv:1706.03762) with the choices that most small-model re
   model of two layers otherwise finds by chance, early or late, how to look one token back, and that chance was most of
   the spread between seeds (1.1 % of the loss without, 0.3 % with, at width 64 and 0.4M tokens; the loss itself fell by
   4.7 %);
-* the squared rectifier in the MLP (So et al. 2021, arXiv:2109.08668), 12-19 % faster on a CPU than tanh-GELU;
+* the squared rectifier in the MLP (So et al. 2021, arXiv:2109.08668), 12-19 % faster on a CPU than tanh-GELU, or a
+  mixture of such MLPs (feedforward.py);
 * embedding and unembedding are two matrices.
 
 The layers are written out rather than scanned: a scan over two layers cost a third of the speed on a CPU.
 Weights are a dictionary of arrays: {"embed" [V, d], "head" [d, V], "layers": ({"qkv" [d, 3d], "out" [d, d], "up" [d,
-4d], "down" [4d, d]}, ...)}.
+4d], "down" [4d, d]}, ...)}; with E experts a layer has "router" [d, E], "up" [E, d, 4d] and "down" [E, 4d, d].
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ import numpy as np
 
 from isoflop.counting import DecoderShape
 from isoflop.train.attention import attend, normalise
+from isoflop.train.cross_entropy import cross_entropy
+from isoflop.train.feedforward import feed_forward
 from isoflop.train.spec import TrunkSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -72,8 +75,26 @@ def init_weights(seed: int, shape: DecoderShape) -> Weights:
                 "up": normal(d, shape.mlp_width, scale),
                 "down": np.zeros((shape.mlp_width, d), np.float32),
             }
-            for _ in range(shape.depth)
+            | (_experts(seed, index, shape) if shape.experts else {})
+            for index in range(shape.depth)
         ),
+    }
+
+
+def _experts(seed: int, layer: int, shape: DecoderShape) -> Weights:
+    """The router and the stacked experts of one layer, which take the place of its MLP.
+
+    Drawn apart from the other weights, which stay those of the dense model. The router starts small, so that every
+    expert has about the same probability and the choice among them is not yet a conviction (Fedus et al. 2021,
+    arXiv:2101.03961, section 2.4).
+    """
+    d, scale = shape.width, shape.width**-0.5
+    generator = np.random.default_rng((seed, layer, shape.experts))
+    up = scale * generator.standard_normal((shape.experts, d, shape.mlp_width))
+    return {
+        "router": (0.1 * scale * generator.standard_normal((d, shape.experts))).astype(np.float32),
+        "up": up.astype(np.float32),
+        "down": np.zeros((shape.experts, shape.mlp_width, d), np.float32),
     }
 
 
@@ -87,19 +108,35 @@ def token_losses(weights: Weights, windows: jax.Array, choices: Choices) -> jax.
 
     The products are made in the precision of the weights.
     """
-    inputs, targets = windows[:, :-1], windows[:, 1:]
-    stream = normalise(weights["embed"][inputs])
-    for layer in weights["layers"]:
-        stream = stream + attend(layer, _shift(normalise(stream)), choices.head_dim)
-        stream = stream + jnp.square(jax.nn.relu(normalise(stream) @ layer["up"])) @ layer["down"]
-    logits = (normalise(stream) @ weights["head"]).astype(jnp.float32)
-    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-    return jax.nn.logsumexp(logits, axis=-1) - chosen
+    return _losses(weights, windows, choices)[0]
 
 
 def training_loss(weights: Weights, windows: jax.Array, choices: Choices) -> jax.Array:
-    """What training descends: the mean of ``token_losses``."""
-    return token_losses(weights, windows, choices).mean()
+    """What training descends: the mean of ``token_losses`` and, with experts, the routers' penalties."""
+    losses, penalties = _losses(weights, windows, choices)
+    return losses.mean() + sum(penalties) if penalties else losses.mean()
+
+
+def forward(
+    weights: Weights, inputs: jax.Array, choices: Choices
+) -> tuple[jax.Array, list[jax.Array], list[jax.Array]]:
+    """(what the head reads [B, T, d], what each sub-layer writes [B, T, d], the penalty of each router) of tokens
+    [B, T]."""
+    stream, written, penalties = normalise(weights["embed"][inputs]), [], []
+    for layer in weights["layers"]:
+        attended = attend(layer, _shift(normalise(stream)), choices.head_dim, choices.attention)
+        stream = stream + attended
+        fed, penalty = feed_forward(layer, normalise(stream), choices.experts_active)
+        stream = stream + fed
+        written += [attended, fed]
+        penalties += [] if penalty is None else [penalty]
+    return normalise(stream), written, penalties
+
+
+def _losses(weights: Weights, windows: jax.Array, choices: Choices) -> tuple[jax.Array, list[jax.Array]]:
+    """``token_losses``, and the penalty of each layer that has a router."""
+    stream, _, penalties = forward(weights, windows[:, :-1], choices)
+    return cross_entropy(stream, weights["head"], windows[:, 1:]), penalties
 
 
 def _shift(stream: jax.Array) -> jax.Array:

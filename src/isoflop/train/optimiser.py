@@ -2,7 +2,8 @@
 
 Kingma & Ba 2015 (arXiv:1412.6980), decoupled decay from Loshchilov & Hutter 2019 (arXiv:1711.05101).
 The rate of a matrix that reads or writes the residual stream falls as 1/width; that of the embedding does not
-(Yang et al. 2022, arXiv:2203.03466, table 8, the Adam column).
+(Yang et al. 2022, arXiv:2203.03466, table 8, the Adam column). ``parametrisation="standard"`` leaves that out and gives
+every width the rates of width 64: the control that shows what the rule is for (coordinates.py).
 """
 
 from __future__ import annotations
@@ -34,22 +35,33 @@ class AdamW:
     weight_decay: float
     clip: float
     width: int
+    parametrisation: str = "mup"
 
     @classmethod
     def of(cls, spec: TrunkSpec) -> AdamW:
-        return cls(spec.beta1, spec.beta2, spec.weight_decay, spec.clip, spec.width)
+        return cls(spec.beta1, spec.beta2, spec.weight_decay, spec.clip, spec.width, spec.parametrisation)
 
     def rate_scales(self, weights: Weights) -> Weights:
         """The multiple of the schedule's rate that each matrix gets."""
-        hidden = BASE_WIDTH / self.width
+        hidden = BASE_WIDTH / self.width if self.parametrisation == "mup" else 1.0
         scales: Weights = jax.tree.map(lambda _: hidden, weights)
         return scales | {"embed": EMBEDDING_RATE}
 
     def update(
-        self, weights: Weights, moments: Moments, gradient: Weights, rate: jax.Array, step: jax.Array
+        self,
+        weights: Weights,
+        moments: Moments,
+        gradient: Weights,
+        rate: jax.Array,
+        step: jax.Array,
+        norm: jax.Array | None = None,
     ) -> tuple[Weights, Moments]:
-        """One step; ``step`` counts from 1. The gradient is clipped to a global norm of ``clip``."""
-        norm = jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradient)))
+        """One step; ``step`` counts from 1. The gradient is clipped to a global norm of ``clip``.
+
+        norm: the whole gradient's, from a caller that holds only a shard of it.
+        """
+        if norm is None:
+            norm = jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradient)))
         shrink = jnp.minimum(1.0, self.clip / (norm + EPSILON))
         bias1, bias2 = 1 - self.beta1**step, 1 - self.beta2**step
         first = jax.tree.map(lambda m, g: self.beta1 * m + (1 - self.beta1) * shrink * g, moments["first"], gradient)

