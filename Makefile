@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test check test-slow bench docs clean
+.PHONY: help demo test check test-slow bench bench-gpu docs clean
 
 help:
 	@echo "make demo       train a ladder, forecast a larger run, train it, score the forecast (6 minutes)"
@@ -14,6 +14,7 @@ help:
 	@echo "make check      format, lint, types and walls"
 	@echo "make test-slow  studies of minutes to hours"
 	@echo "make bench      speed and accuracy beside the field's usual tools"
+	@echo "make bench-gpu  what wants a GPU: MFU, several small runs on one device, an isoFLOP study; says why where there is none"
 	@echo "make docs       regenerate what is generated in docs/"
 
 # An installed set is stamped by the pyproject it was made from, so a second call costs nothing.
@@ -48,6 +49,9 @@ test-slow: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py
+
+bench-gpu: $(VENV)/.dev
+	$(BIN)/python benchmarks/gpu/run.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli_reference.py

@@ -19,11 +19,11 @@ import pytest
 from tiny import TEXT, TINY
 
 from isoflop.errors import SpecError, TrainingFailure
-from isoflop.train.checkpoint import load_position
-from isoflop.train.loop import Trainer, WindowOrder, held_out_windows, mean_and_error
+from isoflop.train.loop import Trainer
 from isoflop.train.spec import TrunkSpec
 from isoflop.train.text import Corpus, load_corpus
 from isoflop.train.trunk import Diverged, Stopped, Trunk
+from isoflop.train.windows import WindowOrder, held_out_windows, mean_and_error
 from isoflop.train.worker import lock
 
 RESULT = ("params", "tokens", "loss", "loss_se", "run_id", "trunk")
@@ -182,7 +182,7 @@ def test_a_worker_that_is_killed_goes_on_and_records_each_run_once(tmp_path: Pat
         time.sleep(0.02)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 143
-    assert load_position(killed) is not None
+    assert (killed / "checkpoint" / "state.npz").exists()
     worker = start(spec, killed)
     time.sleep(1.5)
     worker.kill()

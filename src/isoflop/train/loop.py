@@ -7,7 +7,6 @@ trunk, every branch, and a run that resumes in the middle. Cutting the steps els
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -15,37 +14,63 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from isoflop.train.model import Choices, Weights, init_weights, token_losses, training_loss
-from isoflop.train.optimiser import MOMENTS, AdamW, learning_rates
+from isoflop.train.attention import check_attention
+from isoflop.train.mesh import BATCH_AXES, Cut, batch_parts, cuts, device_count, gathered, make_mesh, spread
+from isoflop.train.model import Choices, Weights, init_weights, token_losses
+from isoflop.train.optimiser import MOMENTS, learning_rates
+from isoflop.train.shares import Sharing
 from isoflop.train.spec import TrunkSpec
+from isoflop.train.step import State, Step, window_means
+from isoflop.train.windows import FED_BYTES, HostWindows, WindowOrder, stays_on_host
 
 _partition: Any = PartitionSpec
-_mean_over_devices: Any = jax.lax.pmean
+_wait: Any = jax.block_until_ready
+WHOLE: Any = _partition()
 
 STEPS_PER_DISPATCH = 128
 """The most steps in one dispatch: the length of the arrays that hold their windows and rates."""
+EVALUATED_TOKENS = 64 * 1024
+"""Of held-out text at a time, on each device."""
+WINDOWS_AT_A_TIME = 64
 
 Array = np.ndarray[Any, np.dtype[Any]]
-State = dict[str, Any]
-"""{"weights", "moments": {"first", "second"}, "step": float32 steps done}"""
 
 
 class Trainer:
-    """The compiled programs of one spec and the text they read; the state of training is passed in and out."""
+    """The compiled programs of one spec and the text they read; the state of training is passed in and out.
 
-    def __init__(self, spec: TrunkSpec, train: Array) -> None:
+    on_host: leave the text with the host and send windows to the device; by default where the text is large or mapped
+    from a file. The bits are the same either way. Raises SpecError where the devices at hand cannot do what the spec
+    asks for.
+    """
+
+    def __init__(self, spec: TrunkSpec, train: Array, on_host: bool | None = None) -> None:
+        check_attention(spec)
         self.spec = spec
         self.windows = WindowOrder(len(train), spec.context, spec.data_seed)
-        self._mesh = jax.sharding.Mesh(np.array(jax.devices()[: spec.devices]), ("data",))
-        self._text = jax.device_put(train, self._sharding())
-        self._advance = _compile_steps(spec, self._mesh)
-        choices = Choices.of(spec)
-        self._losses = jax.jit(lambda weights, windows: token_losses(weights, windows, choices).mean(axis=1))
+        self._mesh = make_mesh(spec)
+        weights = init_weights(spec.seed, spec.shape)
+        self._sharing = Sharing(spec, cuts(weights, spec))
+        self._on_host = stays_on_host(train) if on_host is None else on_host
+        step_bytes = spec.batch * (spec.context + 1) * train.itemsize
+        room = max(1, min(STEPS_PER_DISPATCH, FED_BYTES // step_bytes))
+        self.most_steps = room if self._on_host else STEPS_PER_DISPATCH
+        self._text: Any = None if self._on_host else spread(train, self._sharding(WHOLE))
+        self._fed = HostWindows(train, self.windows, spec.batch, self.most_steps, self._place_windows)
+        self._advance = self._compile_steps()
+        self._losses = self._compile_losses()
+
+    @property
+    def sharded(self) -> bool:
+        """Whether no device holds all of the state."""
+        axes = self.spec.mesh_axes
+        return axes["fsdp"] * axes["tensor"] > 1
 
     def compile(self) -> None:
         """Build the program of a dispatch by running one of no steps, so that the first real one is timed fairly."""
-        starts = np.zeros((STEPS_PER_DISPATCH, self.spec.batch), np.int32)
-        self._advance(self.start(), self._text, starts, np.zeros(STEPS_PER_DISPATCH, np.float32), 0)
+        windows = self._fed.take(0, 1) if self._on_host else self._starts(0, 0)
+        rates = np.zeros(self.most_steps, np.float32)
+        _wait(self._advance(self.start(), self._text, windows, rates, 0))
 
     def start(self) -> State:
         """The state before the first step."""
@@ -54,102 +79,110 @@ class Trainer:
         return self.place({"weights": weights, "moments": moments, "step": np.zeros((), np.float32)})
 
     def place(self, state: State) -> State:
-        """Fresh buffers of a state, on every device; a state given to ``advance`` is consumed by it."""
-        placed: State = jax.tree.map(lambda leaf: jax.device_put(np.array(leaf), self._sharding()), state)
-        return placed
+        """Fresh buffers of a whole state (a copy, or arrays read from a file) on the devices that share it; a state
+        given to ``advance`` is consumed by it."""
+        if isinstance(state["step"], jax.Array) and (jax.process_count() > 1 or jax.default_backend() != "cpu"):
+            copied: State = jax.tree.map(jnp.copy, state)
+            return copied
+        trees = [state["weights"], *(state["moments"][name] for name in MOMENTS)]
+        weights, *moments = (jax.tree.map(self._place, tree, self._sharing.cuts) for tree in trees)
+        step = spread(state["step"], self._sharding(WHOLE))
+        return {"weights": weights, "moments": dict(zip(MOMENTS, moments, strict=True)), "step": step}
+
+    def whole(self, weights: Weights) -> Weights:
+        """Weights as ``init_weights`` shapes them, as NumPy arrays, from the shares that processes and devices hold."""
+        shapes = jax.tree.map(np.shape, init_weights(self.spec.seed, self.spec.shape))
+        whole: Weights = jax.tree.map(lambda leaf, shape: gathered(leaf).reshape(shape), weights, shapes)
+        return whole
 
     def advance(self, state: State, first: int, count: int, branch: int | None) -> tuple[State, float]:
         """Take steps ``first`` .. ``first + count - 1``; returns the state after and the mean training loss
         (nats/token)."""
-        starts = np.zeros((STEPS_PER_DISPATCH, self.spec.batch), np.int32)
-        rates = np.zeros(STEPS_PER_DISPATCH, np.float32)
-        starts[:count] = self.windows.starts(first * self.spec.batch, count * self.spec.batch).reshape(count, -1)
+        rates = np.zeros(self.most_steps, np.float32)
         rates[:count] = learning_rates(self.spec, first, count, branch)
-        state, loss_sum = self._advance(state, self._text, starts, rates, count)
+        windows = self._fed.take(first, count) if self._on_host else self._starts(first, count)
+        state, loss_sum = self._advance(state, self._text, windows, rates, count)
+        if self._on_host:
+            self._fed.prefetch(first + count, count)
         return state, float(loss_sum) / count
 
-    def window_losses(self, weights: Weights, windows: Array, chunk: int = 64) -> Array:
+    def window_losses(self, weights: Weights, windows: Array, chunk: int | None = None) -> Array:
         """Mean loss of each held-out window [W, context + 1], in nats/token: float64 [W]."""
+        chunk = chunk or self._chunk()
         padded = np.concatenate([windows, windows[: -len(windows) % chunk]]) if len(windows) > chunk else windows
+        padded = np.resize(padded, (-(-len(padded) // self._parts) * self._parts, padded.shape[1]))
         losses = [self._losses(weights, padded[i : i + chunk].astype(np.int32)) for i in range(0, len(padded), chunk)]
         return np.concatenate([np.asarray(loss, np.float64) for loss in losses])[: len(windows)]
 
-    def _sharding(self) -> NamedSharding:
-        return NamedSharding(self._mesh, _partition())
+    @property
+    def _parts(self) -> int:
+        """Devices among which windows are evaluated."""
+        return batch_parts(self.spec) if self.spec.mesh else 1
 
+    def _chunk(self) -> int:
+        """Windows evaluated at a time: as many as 64 on each device while their tokens are few."""
+        each = max(1, min(WINDOWS_AT_A_TIME, EVALUATED_TOKENS // self.spec.context))
+        return each * self._parts
 
-class WindowOrder:
-    """The order in which training reads its text: each pass is a shuffle of windows that tile it once."""
+    def _starts(self, first: int, count: int) -> Any:
+        starts = np.zeros((STEPS_PER_DISPATCH, self.spec.batch), self.windows.starts(0, 1).dtype)
+        if count:
+            starts[:count] = self.windows.starts(first * self.spec.batch, count * self.spec.batch).reshape(count, -1)
+        return starts if jax.process_count() == 1 else self._place_windows(starts)
 
-    def __init__(self, tokens: int, context: int, seed: int) -> None:
-        self.tokens, self.context, self.seed = tokens, context, seed
-        self.per_pass = (tokens - 1) // context - 1
-        self._pass = lru_cache(maxsize=2)(self._shuffle)
+    def _place(self, leaf: Array, cut: Cut) -> jax.Array:
+        return spread(np.reshape(leaf, cut.shape), self._sharding(cut.partition))
 
-    def starts(self, first: int, count: int) -> Array:
-        """Where windows ``first`` .. ``first + count - 1`` of training begin, int32 [count]."""
-        pieces = []
-        while count:
-            which, offset = divmod(first, self.per_pass)
-            piece = self._pass(which)[offset : offset + count]
-            pieces.append(piece)
-            first, count = first + len(piece), count - len(piece)
-        return np.concatenate(pieces)
+    def _place_windows(self, windows: Array) -> jax.Array:
+        return spread(windows, self._sharding(self._split_batch()))
 
-    def _shuffle(self, which: int) -> Array:
-        generator = np.random.default_rng((self.seed, which))
-        shift = generator.integers(self.context)
-        return (generator.permutation(self.per_pass) * self.context + shift).astype(np.int32)
+    def _sharding(self, partition: Any) -> NamedSharding:
+        return NamedSharding(self._mesh, partition)
 
+    def _split_batch(self) -> Any:
+        return _partition(None, BATCH_AXES)
 
-def held_out_windows(validation: Array, context: int, count: int) -> Array:
-    """Up to ``count`` windows of ``context + 1`` tokens, evenly spread over the held-out text, the same for all runs.
+    def _compile_steps(self) -> Callable[..., tuple[State, jax.Array]]:
+        """The program of one dispatch: each device takes a share of the batch."""
+        step, offsets, on_host = Step.of(self.spec, self._sharing), np.arange(self.spec.context + 1), self._on_host
 
-    No more than fit without predicting a token twice: overlapping windows would understate the standard error.
-    """
-    count = max(2, min(count, (len(validation) - 1) // context))
-    starts = np.linspace(0, len(validation) - context - 1, count).astype(np.int64)
-    windows: Array = validation[starts[:, None] + np.arange(context + 1)]
-    return windows
+        def dispatch(
+            state: State, text: jax.Array | None, windows: jax.Array, rates: jax.Array, count: int
+        ) -> tuple[State, jax.Array]:
+            def body(i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+                read = windows[i] if text is None else text[windows[i][:, None] + offsets]
+                state, loss = step(carry[0], read.astype(jnp.int32), rates[i])
+                return state, carry[1] + loss
 
+            after: tuple[State, jax.Array] = jax.lax.fori_loop(0, count, body, (state, jnp.zeros(())))
+            return after
 
-def mean_and_error(losses: Array) -> tuple[float, float]:
-    """The mean of the windows' losses and its standard error, s / sqrt(W), windows taken as independent."""
-    return float(losses.mean()), float(losses.std(ddof=1) / np.sqrt(len(losses)))
+        if device_count(self.spec) > 1:
+            states, text = self._state_partition(), None if on_host else WHOLE
+            dispatch = jax.shard_map(
+                dispatch,
+                mesh=self._mesh,
+                in_specs=(states, text, self._split_batch(), WHOLE, WHOLE),
+                out_specs=(states, WHOLE),
+                check_vma=False,
+            )
+        compiled: Callable[..., tuple[State, jax.Array]] = jax.jit(dispatch, donate_argnums=0)
+        return compiled
 
-
-def _compile_steps(spec: TrunkSpec, mesh: jax.sharding.Mesh) -> Callable[..., tuple[State, jax.Array]]:
-    """The program of one dispatch. On several devices each takes a share of the batch and the gradients are
-    averaged."""
-    optimiser, choices = AdamW.of(spec), Choices.of(spec)
-    offsets = np.arange(spec.context + 1)
-
-    def mean_loss(weights: Weights, windows: jax.Array) -> jax.Array:
-        return training_loss(weights, windows, choices)
-
-    def step(state: State, windows: jax.Array, rate: jax.Array) -> tuple[State, jax.Array]:
-        loss, gradient = jax.value_and_grad(mean_loss)(state["weights"], windows)
-        if spec.devices > 1:
-            loss, gradient = _mean_over_devices((loss, gradient), "data")
-        done = state["step"] + 1
-        weights, moments = optimiser.update(state["weights"], state["moments"], gradient, rate, done)
-        return {"weights": weights, "moments": moments, "step": done}, loss
-
-    def dispatch(
-        state: State, text: jax.Array, starts: jax.Array, rates: jax.Array, count: int
-    ) -> tuple[State, jax.Array]:
-        def body(i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
-            windows = text[starts[i][:, None] + offsets].astype(jnp.int32)
-            state, loss = step(carry[0], windows, rates[i])
-            return state, carry[1] + loss
-
-        after: tuple[State, jax.Array] = jax.lax.fori_loop(0, count, body, (state, jnp.zeros(())))
-        return after
-
-    if spec.devices > 1:
-        whole, split = _partition(), _partition(None, "data")
-        dispatch = jax.shard_map(
-            dispatch, mesh=mesh, in_specs=(whole, whole, split, whole, whole), out_specs=(whole, whole), check_vma=False
+    def _compile_losses(self) -> Callable[..., jax.Array]:
+        choices = Choices.of(self.spec)
+        if not self.spec.mesh:
+            whole = self._sharing.whole
+            return jax.jit(lambda weights, windows: token_losses(whole(weights), windows, choices).mean(axis=1))
+        shared = jax.shard_map(
+            window_means(self._sharing, choices),
+            mesh=self._mesh,
+            in_specs=(self._state_partition()["weights"], _partition(BATCH_AXES)),
+            out_specs=WHOLE,
+            check_vma=False,
         )
-    compiled: Callable[..., tuple[State, jax.Array]] = jax.jit(dispatch, donate_argnums=0)
-    return compiled
+        return jax.jit(shared)
+
+    def _state_partition(self) -> State:
+        weights = jax.tree.map(lambda cut: cut.partition, self._sharing.cuts)
+        return {"weights": weights, "moments": dict.fromkeys(MOMENTS, weights), "step": WHOLE}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -46,12 +47,13 @@ class Speed:
     def seconds_per_token(self, spec: TrunkSpec) -> float:
         """Of training, on the devices that the spec asks for."""
         one = self.overhead_seconds + spec.shape.flops_per_token / self.flops_per_second
-        return one if spec.devices == 1 else one / (spec.devices * DEVICE_EFFICIENCY)
+        devices = math.prod(spec.mesh_axes.values())
+        return one if devices == 1 else one / (devices * DEVICE_EFFICIENCY)
 
     def evaluation_seconds(self, spec: TrunkSpec) -> float:
         """Of one branch's held-out loss: a forward pass, a third of a training step; not shared among devices."""
         tokens = spec.validation_windows * spec.context
-        return tokens * self.seconds_per_token(replace(spec, devices=1)) / 3
+        return tokens * self.seconds_per_token(replace(spec, devices=1, mesh="")) / 3
 
     def trunk_seconds(self, spec: TrunkSpec) -> float:
         """Of a whole process: start, trunk, decays and evaluations."""
@@ -93,7 +95,11 @@ def _mean(probes: list[dict[str, float]], widths: list[int], width: int, key: st
 
 
 def _start(spec: TrunkSpec, core: int) -> subprocess.Popen[str]:
-    environment = os.environ | {"ISOFLOP_CPUS": str(core), "ISOFLOP_THREADS": "1"}
+    environment = os.environ | {
+        "ISOFLOP_CPUS": str(core),
+        "ISOFLOP_THREADS": "1",
+        "ISOFLOP_PARENT": str(os.getpid()),
+    }
     command = [sys.executable, "-m", "isoflop.train.speed", "--spec", spec.to_json()]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -137,7 +143,7 @@ def main() -> int:
     spec = TrunkSpec.from_json(parser.parse_args().spec)
     from isoflop.train.worker import die_with_parent, keep_compiled, settle
 
-    settle(spec.devices)
+    settle(math.prod(spec.mesh_axes.values()))
     die_with_parent()
     keep_compiled()
     print(json.dumps(_probe(spec, began)))

@@ -7,6 +7,7 @@ loss on held-out text is a run. Then the trunk goes on from where the fork was.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,14 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.errors import SpecError
-from isoflop.train.checkpoint import load_position, load_state, save_checkpoint
+from isoflop.train.checkpoint import open_checkpoints
+from isoflop.train.items import has_items
 from isoflop.train.journal import Journal
-from isoflop.train.loop import STEPS_PER_DISPATCH, State, Trainer, held_out_windows, mean_and_error
+from isoflop.train.loop import STEPS_PER_DISPATCH, Trainer
 from isoflop.train.optimiser import learning_rates
+from isoflop.train.processes import Place, agree
+from isoflop.train.scoring import score
 from isoflop.train.spec import TrunkSpec
+from isoflop.train.step import State
 from isoflop.train.text import Corpus
+from isoflop.train.usage import usage
+from isoflop.train.windows import held_out_windows, mean_and_error
 
 CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_SHARE = 0.02
+"""Of the time at most goes into waiting for checkpoints, however large they are (chosen)."""
 DISPATCH_SECONDS = 0.3
 DIVERGED_ABOVE = 1.25
 """A training loss above this multiple of ln V is worse than guessing: the run has diverged."""
@@ -53,17 +62,20 @@ class Position:
 class Trunk:
     """Trains one spec inside one folder."""
 
-    def __init__(self, spec: TrunkSpec, corpus: Corpus, directory: Path, stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, spec: TrunkSpec, corpus: Corpus, directory: Path, stop: Callable[[], bool], place: Place | None = None
+    ) -> None:
         _check_corpus(spec, corpus)
         self.spec, self.corpus, self.directory, self.stop = spec, corpus, directory, stop
-        self.journal = Journal(directory, spec.tokens_total)
-        self.trainer = Trainer(spec, corpus.train[: spec.unique_tokens])
+        self.place = place or Place()
+        self.journal = Journal(directory, spec.tokens_total, writes=self.place.leads)
+        self.trainer = Trainer(spec, corpus.first(spec.unique_tokens))
         self.windows = held_out_windows(corpus.validation, spec.context, spec.validation_windows)
-        self._saved = time.monotonic()
+        self._saved, self._save_every = time.monotonic(), CHECKPOINT_SECONDS
         self._steps = 1
 
-    def train(self) -> None:
-        """Go on to the end. Raises Diverged or Stopped."""
+    def train(self) -> dict[str, Any]:
+        """Go on to the end; returns what it took of the machine (usage.py). Raises Diverged or Stopped."""
         position, trunk, branch = self._resume()
         while position.branch < len(self.spec.branch_steps):
             fork, end = self.spec.fork_steps[position.branch], self.spec.branch_steps[position.branch]
@@ -75,18 +87,23 @@ class Trunk:
             decayed = position.decayed + end - fork
             position = replace(position, branch=position.branch + 1, step=fork, decaying=False, decayed=decayed)
             self._save(position, {"trunk": trunk})
+        self._close()
+        return usage(self.spec, self._trained(position), position.seconds)
 
     def _resume(self) -> tuple[Position, State, State]:
         """Fresh, or as the checkpoint has it."""
-        start, saved = self.trainer.start(), load_position(self.directory)
+        start = self.trainer.start()
+        self.checkpoints = open_checkpoints(self.directory, start, self.trainer.sharded)
+        saved = self.checkpoints.load(start)
         self.journal.progress(step=0, tokens=0, loss=None, rate=0.0, phase="compile", force=True)
         self.trainer.compile()
         if saved is None:
             return Position(), start, start
-        position = Position(**saved)
-        trunk = self.trainer.place(load_state(self.directory, "trunk", start))
-        branch = self.trainer.place(load_state(self.directory, "branch", start)) if position.decaying else trunk
-        return position, trunk, branch
+        if saved.note:
+            self._say(saved.note)
+        trunk = self.trainer.place(saved.states["trunk"])
+        branch = self.trainer.place(saved.states["branch"]) if "branch" in saved.states else trunk
+        return Position(**saved.position), trunk, branch
 
     def _run_to(self, end: int, position: Position, state: State, others: dict[str, State]) -> tuple[Position, State]:
         while position.step < end:
@@ -100,17 +117,19 @@ class Trunk:
             self._adapt(took, count)
             self._report(position, loss)
             name = "branch" if position.decaying else "trunk"
-            if self.stop():
+            due = time.monotonic() - self._saved > self._save_every
+            stop, due, self._steps = agree(self.stop(), due, self._steps)
+            if stop or due:
                 self._save(position, {name: state, **others})
+            if stop:
+                self._close()
                 raise Stopped
-            if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
-                self._save(position, {name: state, **others})
         return position, state
 
     def _adapt(self, took: float, count: int) -> None:
         """Aim each dispatch at DISPATCH_SECONDS, so that progress is fresh and a stop is prompt."""
         wanted = count * DISPATCH_SECONDS / max(took, 1e-6)
-        self._steps = int(min(STEPS_PER_DISPATCH, max(1, wanted)))
+        self._steps = int(min(STEPS_PER_DISPATCH, self.trainer.most_steps, max(1, wanted)))
 
     def _check(self, loss: float) -> None:
         limit = DIVERGED_ABOVE * math.log(self.spec.vocab)
@@ -138,6 +157,10 @@ class Trunk:
             raise Diverged(
                 f"The held-out loss is {loss}: the run has diverged at learning rate {self.spec.lr:g}. Lower it."
             )
+        if has_items(self.spec.text):
+            weights = self.trainer.whole(branch["weights"])
+            if self.place.leads:
+                score(weights, self.spec, position.branch, self.corpus.validation, self.directory)
         self.journal.record(self._run(position, loss, error))
 
     def _run(self, position: Position, loss: float, error: float) -> dict[str, Any]:
@@ -148,7 +171,7 @@ class Trunk:
             "params": spec.params,
             "tokens": tokens,
             "loss": loss,
-            "flops": 6.0 * spec.params * tokens,
+            "flops": spec.training_flops_per_token * tokens,
             "loss_se": error,
             "unique_tokens": min(tokens, self.corpus.unique_tokens, spec.unique_tokens or tokens),
             "bytes_per_token": self.corpus.bytes_per_token,
@@ -163,12 +186,27 @@ class Trunk:
             "wall_seconds": position.seconds,
             "tokens_per_second": self._trained(position) / max(position.seconds, 1e-9),
             "provenance": f"isoflop.train on {self.corpus.name} {self.corpus.fingerprint}",
-        }
+        } | spec.expert_columns
 
     def _save(self, position: Position, states: dict[str, State]) -> None:
-        kept = {name: state for name, state in states.items() if name in ("trunk", "branch")}
-        save_checkpoint(self.directory, kept, {name: getattr(position, name) for name in Position.__slots__})
+        """Save, or say that it failed: a full disk is no reason to stop training, and the next try may go well."""
+        began = time.monotonic()
+        try:
+            self.checkpoints.save(states, {name: getattr(position, name) for name in Position.__slots__})
+        except OSError as error:
+            self._say(f"Cannot write a checkpoint: {error}. The one before is still there. Free some space.")
         self._saved = time.monotonic()
+        self._save_every = max(CHECKPOINT_SECONDS, (self._saved - began) / CHECKPOINT_SHARE)
+
+    def _close(self) -> None:
+        try:
+            self.checkpoints.close()
+        except OSError as error:
+            self._say(f"Cannot write the last checkpoint: {error}. The one before is still there. Free some space.")
+
+    def _say(self, what: str) -> None:
+        if self.place.leads:
+            print(f"warning: {what}", file=sys.stderr, flush=True)
 
 
 def _check_corpus(spec: TrunkSpec, corpus: Corpus) -> None:

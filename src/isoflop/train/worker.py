@@ -21,6 +21,7 @@ from isoflop.errors import TrainingFailure
 
 PR_SET_PDEATHSIG = 1
 CACHE_VARIABLE = "ISOFLOP_CACHE"
+PARENT_VARIABLE = "ISOFLOP_PARENT"
 
 
 def settle(devices: int) -> None:
@@ -53,13 +54,19 @@ def keep_compiled() -> None:
 
 
 def die_with_parent() -> None:
-    """Leave no orphan: the kernel kills this process with its parent; elsewhere a thread watches who the parent is."""
-    parent = os.getppid()
-    if sys.platform == "linux":
+    """Leave no orphan: stop with the process that ISOFLOP_PARENT names; without it, outlive whoever started this one.
+
+    The kernel tells the end of a parent at once; a thread watches all the same, since the named process may be another
+    than the parent, or gone before this one was born.
+    """
+    if not (named := os.environ.get(PARENT_VARIABLE, "")).isdecimal():
+        return
+    parent, born_to = int(named), os.getppid()
+    if sys.platform == "linux" and parent == born_to:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while _alive(parent) and os.getppid() == born_to:
             time.sleep(1.0)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(20.0)
@@ -68,11 +75,25 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 class StopRequest:
     """Becomes true at SIGTERM or SIGINT, so that training stops between two dispatches with its checkpoint written."""
 
     def __init__(self) -> None:
         self._asked = False
+        self.listen()
+
+    def listen(self) -> None:
+        """Take the signals; again after ``jax.distributed`` has started, which takes SIGTERM for itself."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
 
