@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from isoflop.execute import Job, JobState, LocalExecutor, log_tail
+from isoflop.execute.contract import LOG_MARK
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not pin processes to cores")
@@ -65,3 +66,9 @@ def test_ctrl_c_in_the_terminal_reaches_the_coordinator_which_asks_the_job_to_st
     os.killpg(coordinator.pid, signal.SIGINT)  # what the terminal sends to the foreground group
     coordinator.wait(timeout=10)
     assert log_tail(tmp_path / "log.txt") == "ready\nSIGTERM"
+
+
+def test_the_tail_of_a_log_longer_than_what_is_read_is_its_last_lines(tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_text(f"{LOG_MARK}now ===\n" + "".join(f"line {number}\n" for number in range(20_000)))
+    assert log_tail(log, lines=2) == "line 19998\nline 19999"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from isoflop.errors import BadInput
 from isoflop.samples import has_scores, load_sample, load_scores, sample_about, samples
 from isoflop.workbench.ladder_file import read_ladder
 from isoflop.workbench.studies import find_study
+from isoflop.workbench.studies.scores import read_scores
 
 MOST_BYTES = 300_000
 
@@ -45,3 +49,25 @@ def test_an_unknown_sample_is_named_with_the_nearest_known() -> None:
         load_sample("isoflops")
     with pytest.raises(BadInput, match="runs but no scores"):
         load_scores("isoflop")
+
+
+@pytest.mark.slow
+def test_a_shipped_run_comes_out_the_same_when_it_is_trained_again(tmp_path: Path) -> None:
+    """The shortest run of the smallest model of ``emergence``: half a minute. Another processor rounds otherwise."""
+    from isoflop.train.spec import TrunkSpec
+    from isoflop.train.text import load_corpus
+    from isoflop.train.trunk import Trunk
+
+    ladder = read_ladder(find_study("emergence").campaign("cpu"))
+    smallest = min(ladder.trunks, key=lambda trunk: trunk.params)
+    whole = TrunkSpec.from_json(smallest.spec)
+    spec = replace(whole, branch_tokens=whole.branch_tokens[:1])
+    Trunk(spec, load_corpus(spec.text), tmp_path, lambda: False).train()
+    shipped = load_sample("emergence").where(f"run_id == '{spec.run_id(0)}'")
+    scores, before = read_scores([tmp_path]), load_scores("emergence").filter(pl.col("model") == spec.run_id(0))
+    assert scores is not None
+    trained = pl.read_ndjson(tmp_path / "runs.jsonl")["loss"][0]
+    assert trained == pytest.approx(float(shipped.loss[0]), rel=1e-3)
+    both = scores.join(before, on=["task", "item"], how="inner")
+    assert len(both) == len(before)
+    assert (both["logprob"] - both["logprob_right"]).abs().max() < 0.05

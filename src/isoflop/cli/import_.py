@@ -37,8 +37,8 @@ def import_runs(
         typer.Option(
             "--kind",
             metavar="K",
-            help="tensorboard, wandb, mlflow, trainer, lightning, trackio, table, log, nanogpt, nanochat, litgpt or "
-            "torchtitan; else found by looking.",
+            help="tensorboard, wandb, mlflow, trainer, lightning, trackio, table, csv, jsonl, log, nanogpt, nanochat, "
+            "litgpt or torchtitan; else found by looking.",
         ),
     ] = None,
     params: Annotated[

@@ -155,8 +155,8 @@ def log_tail(path: Path, lines: int = 20) -> str:
             text = log.read().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return ""
-    before, mark, attempt = text.rpartition(LOG_MARK)
-    written = attempt.partition("\n")[2] if mark else before
+    _, mark, attempt = text.rpartition(LOG_MARK)
+    written = attempt.partition("\n")[2] if mark else attempt  # the mark of a long log lies before what is read
     return "\n".join(written.rstrip().splitlines()[-lines:])
 
 
