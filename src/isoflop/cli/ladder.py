@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -17,11 +17,8 @@ from isoflop.cli import options as opt
 if TYPE_CHECKING:
     from isoflop.workbench.ladder import Ladder
     from isoflop.workbench.ladder_states import LadderStatus
-    from isoflop.workbench.progress import CampaignProgress
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
-PLAIN_EVERY = 15.0
-"""Seconds between lines of progress where the output is no terminal."""
 WATCH_SECONDS = 2.0
 FOLLOW_SECONDS = 0.3
 
@@ -52,13 +49,14 @@ def run(
     if dry_run:
         _preview(read, measure, json)
         return
+    from isoflop.cli.campaign_screen import watching
     from isoflop.workbench.campaign import CampaignInterrupted
     from isoflop.workbench.ladder_run import run_ladder
     from isoflop.workbench.ladder_states import ladder_status
 
     opt.say(read.notes)
     try:
-        with _screen(read.name) as look, _stopped_by_sigterm():
+        with watching(read.name) as look, _stopped_by_sigterm():
             run_ladder(read, on=on, on_progress=look)
     except CampaignInterrupted as farewell:
         opt.say([str(farewell)])
@@ -186,31 +184,6 @@ def _ladder_or_folder(where: Path | None) -> Ladder | Path:
             f"{len(found) or 'No'} ladders were run below {Path.cwd()}{names}. Name the ladder or its folder."
         )
     return found[0]
-
-
-@contextmanager
-def _screen(name: str) -> Iterator[Callable[[CampaignProgress], None]]:
-    """A live table on a terminal, a line now and then elsewhere; both on stderr."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
-    from isoflop.cli.demo_screen import progress_line, progress_table
-
-    console = Console(stderr=True, highlight=False)
-    if console.is_terminal:
-        with Live(console=console, refresh_per_second=4, transient=True) as live:
-            yield lambda progress: live.update(progress_table(name, progress))
-        return
-    last = time.monotonic() - PLAIN_EVERY + 2.0  # the first line soon, but not for a ladder that is trained already
-
-    def look(progress: CampaignProgress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= PLAIN_EVERY:
-            last = time.monotonic()
-            console.print(Text(progress_line(name, progress)), soft_wrap=True)
-
-    yield look
 
 
 @contextmanager

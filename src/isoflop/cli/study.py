@@ -66,7 +66,7 @@ def _material(card: Card, run: bool, scale: str, on: str, folder: Path) -> Mater
 
     if not run:
         return from_sample(card)
-    from isoflop.cli.study_screen import watching
+    from isoflop.cli.campaign_screen import watching
 
     with watching(card.title) as look:
         return train(card, folder, scale=scale, on=on, on_progress=look)  # type: ignore[arg-type]  # train names the allowed

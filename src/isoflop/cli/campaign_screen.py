@@ -1,4 +1,4 @@
-"""What a study looks like while its runs are trained."""
+"""What a campaign looks like while its runs are trained."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY = 15.0
 """Seconds between lines of progress where the output is no terminal."""
+FIRST_AFTER = 2.0
+"""The first line comes soon, but not for a campaign that was trained already."""
 
 
 @contextmanager
@@ -23,15 +25,17 @@ def watching(title: str) -> Iterator[Callable[[CampaignProgress], None]]:
 
     from isoflop.cli.demo_screen import progress_line, progress_table
 
-    console, said = Console(stderr=True, highlight=False), [0.0]
+    console = Console(stderr=True, highlight=False)
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            yield lambda progress: live.update(progress_table(title, progress))
+        return
+    last = time.monotonic() - PLAIN_EVERY + FIRST_AFTER
 
-    def say(progress: CampaignProgress) -> None:
-        if time.monotonic() - said[0] >= PLAIN_EVERY:
-            said[0] = time.monotonic()
+    def look(progress: CampaignProgress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_EVERY:
+            last = time.monotonic()
             console.print(Text(progress_line(title, progress)), soft_wrap=True)
 
-    if not console.is_terminal:
-        yield say
-        return
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
-        yield lambda progress: live.update(progress_table(title, progress))
+    yield look
