@@ -32,6 +32,8 @@ def main() -> int:
         ("layouts.py", []),
         ("memory_model.py", []),
         ("active_design.py", []),
+        ("campaign_speed.py", []),
+        ("stream_text.py", []),
     ):
         print(f"\n== {name.removesuffix('.py').replace('_', ' ')} ==", flush=True)
         if subprocess.run([sys.executable, str(HERE / name), *arguments], check=False).returncode:
