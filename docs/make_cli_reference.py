@@ -52,6 +52,7 @@ EXAMPLES = {
     "approach": ["isoflop approach 3 ladder.csv --compute 1e22", "isoflop approach projection ladder.csv"],
     "laws": ["isoflop laws", "isoflop laws besiroglu2024 --at N=70e9,D=1.4e12", "isoflop laws learning-rate"],
     "check": ["isoflop check ladder.csv"],
+    "study": ["isoflop study", "isoflop study entropy"],
 }
 
 INTRODUCTION = """\

@@ -14,7 +14,7 @@ from isoflop.execute.options import RayOptions, SlurmOptions
 from isoflop.execute.ray_cluster import RayScheduler
 from isoflop.execute.slurm import SlurmScheduler
 
-QUICK = {"refresh_seconds": 0.05, "look_seconds": 0.1, "pulse_seconds": 0.3, "vanish_seconds": 4.0}
+QUICK = {"refresh_seconds": 0.05, "look_seconds": 0.1, "pulse_seconds": 0.3, "vanish_seconds": 20.0}
 OpenExecutor = Callable[..., Executor]
 
 
