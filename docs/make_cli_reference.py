@@ -53,6 +53,10 @@ EXAMPLES = {
     "laws": ["isoflop laws", "isoflop laws besiroglu2024 --at N=70e9,D=1.4e12", "isoflop laws learning-rate"],
     "check": ["isoflop check ladder.csv"],
     "study": ["isoflop study", "isoflop study entropy"],
+    "outlook compute": ["isoflop outlook compute --as-of 2026-11"],
+    "outlook cost": ["isoflop outlook cost --as-of 2026-11"],
+    "outlook data": ["isoflop outlook data"],
+    "outlook limits": ["isoflop outlook limits"],
 }
 
 INTRODUCTION = """\

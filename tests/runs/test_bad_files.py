@@ -141,3 +141,10 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, name: str) ->
     runs = read_runs(pl.DataFrame({"params": [1e8], "tokens": [2e9], "loss": [3.0]}))
     with pytest.raises(RunsError, match="Cannot write runs"):
         write_runs(runs, tmp_path / name)
+
+
+def test_a_long_table_of_other_letters_is_not_taken_for_ragged(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    rows = "".join(f"1e{6 + i % 4},{1e9 + i},3.{i:04d},modèle-à-{i}-é\n" for i in range(3_000))
+    path.write_text("params,tokens,loss,name\n" + rows, encoding="utf-8")
+    assert len(read_runs(path).frame) == 3_000

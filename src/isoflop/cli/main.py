@@ -17,6 +17,7 @@ from isoflop.cli import (
     allocate,
     approach,
     backtest,
+    capability,
     check,
     compare,
     cost,
@@ -28,11 +29,14 @@ from isoflop.cli import (
     fit,
     forecast,
     import_,
+    inference,
     laws,
     ledger,
     next_run,
+    outlook,
     plan,
     store,
+    study,
     watch,
 )
 from isoflop.cli import (
@@ -71,6 +75,7 @@ app.command("decide")(decide.decide)
 app.command("laws")(laws.laws)
 app.command("check")(check.check)
 app.command("import")(import_.import_runs)
+app.command("study")(study.study)
 ladder = typer.Typer(
     name="ladder", help="Lay out a ladder of runs, train it, look at it.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -79,7 +84,10 @@ ladder.command("run")(ladder_verbs.run)
 ladder.command("status")(ladder_verbs.status)
 ladder.command("logs")(ladder_verbs.logs)
 app.add_typer(ladder)
+app.add_typer(outlook.outlook)
 app.add_typer(store.app)
+app.add_typer(capability.app)
+app.add_typer(inference.app)
 
 
 def _version(wanted: bool) -> None:
@@ -122,7 +130,7 @@ def _code(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         return _refuse(f"The system refused: {error}. Mend that and give the same command again.", 1)
     if code == INTERRUPTED:
-        print("isoflop: interrupted. Give the same command again; a demo goes on where it stopped.", file=sys.stderr)
+        print("isoflop: interrupted. The same command goes on where training stopped.", file=sys.stderr)
     return int(code)
 
 

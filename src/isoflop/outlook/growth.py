@@ -71,6 +71,24 @@ def running_top(years: ArrayLike, values: ArrayLike, k: int) -> NDArray[np.bool_
     return kept
 
 
+def running_rank(years: ArrayLike, values: ArrayLike, k: int) -> NDArray[np.bool_]:
+    """Which rows fewer than k rows of earlier dates exceeded. Rows of one date do not compete; shaped like years.
+
+    ``running_top`` lets them compete, and so keeps fewer rows on days on which several large ones came.
+    """
+    if k < 1:
+        raise BadInput(f"The running top {k} is empty: give 1 or more.")
+    x, y = np.asarray(years, dtype=float), np.asarray(values, dtype=float)
+    kept, best, waiting = np.zeros(len(x), dtype=bool), list[float](), list[float]()
+    order = np.argsort(x, kind="stable")
+    for place, row in enumerate(order):
+        if place and x[row] > x[order[place - 1]]:
+            best, waiting = sorted([*best, *waiting])[-k:], []
+        kept[row] = len(best) < k or y[row] >= best[0]
+        waiting.append(float(y[row]))
+    return kept
+
+
 def cost_growth(compute: ArrayLike, price_performance: ArrayLike) -> Array:
     """Growth of the cost of a run from that of its compute and of FLOP a dollar: their ratio."""
     return np.asarray(np.asarray(compute, dtype=float) / np.asarray(price_performance, dtype=float))

@@ -21,7 +21,7 @@ from isoflop.runs.columns import refuse_duplicates
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 LONGEST_LINE = 1 << 20  # characters; a header or record above a mebibyte is no table of runs
-LOOK = 1 << 16  # characters of a delimited file that are looked at before it is loaded
+LOOK = 1 << 16  # bytes of a delimited file that are looked at before it is loaded
 LOOK_LINES = 10_000  # lines of a JSON Lines file whose keys make its header
 LARGEST_JSON = 256 << 20  # bytes; one JSON document is parsed whole, at about ten times its size in memory
 
@@ -80,20 +80,20 @@ def _neighbour(path: Path) -> str:
 
 
 def _look_delimited(path: Path) -> TableFile:
-    start = _text_start(path)
+    start, cut = _text_start(path), path.stat().st_size > LOOK
     lines = start.splitlines(keepends=True)
-    if not lines or (len(lines) == 1 and len(start) >= LOOK and not start.endswith(("\n", "\r"))):
+    if not lines or (len(lines) == 1 and cut and not start.endswith(("\n", "\r"))):
         raise RunsError(
             f"{path} has no line break in its first {len(start)} characters. A table has a header line and one line a "
             "row. Give a delimited text file."
         )
     delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(lines[0])
-    whole = lines if len(start) < LOOK else lines[:-1]
+    whole = lines[:-1] if cut else lines
     rows = csv.reader(io.StringIO("".join(whole), newline=""), delimiter=delimiter)
     header = [name.strip() for name in next(rows, [])]
     refuse_duplicates(header, str(path))
     seen = [(rows.line_num, fields) for fields in rows]
-    _refuse_ragged(path, header, delimiter, seen if len(start) < LOOK else seen[:-1])  # the last may be cut short
+    _refuse_ragged(path, header, delimiter, seen[:-1] if cut else seen)  # the last may be cut short
     return TableFile(header, lambda texts: _load_delimited(path, header, delimiter, texts))
 
 
