@@ -27,6 +27,19 @@ FINAL = ("done", "diverged")
 """A run that is one of these is not made again."""
 
 _TABLE = schema.planned_runs
+_KEY = (_TABLE.c.study == sa.bindparam("of_study")) & (_TABLE.c.run_id == sa.bindparam("of_run"))
+_LOOK = sa.select(_TABLE.c.spec, _TABLE.c.state, _TABLE.c.note, _TABLE.c.attempts).where(_KEY)
+_BEGIN = (
+    sa.update(_TABLE)
+    .where(_KEY & _TABLE.c.state.not_in(FINAL))
+    .values(state="running", attempts=_TABLE.c.attempts + 1, changed_at=sa.bindparam("now"))
+)
+_SETTLE = (
+    sa.update(_TABLE)
+    .where(_KEY & _TABLE.c.state.not_in(FINAL))
+    .values(state=sa.bindparam("to_state"), note=sa.bindparam("to_note"), changed_at=sa.bindparam("now"))
+)
+"""Statements of a campaign's every run, built once: building one takes as long as running it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ def plan(connection: sa.Connection, study: str, run_id: str, spec: Mapping[str, 
     fresh = {"state": "planned", "attempts": 0, "note": "", "changed_at": now()}
     if insert_new(connection, _TABLE, {"study": study, "run_id": run_id, "spec": text} | fresh):
         return True
-    recorded = connection.execute(sa.select(_TABLE.c.spec).where(_key(study, run_id))).scalar_one()
+    recorded = connection.execute(_LOOK, _key(study, run_id)).one().spec
     if recorded != text:
         raise StoreError(
             f"Run '{run_id}' is planned in {shown} with another spec. {_difference(json.loads(recorded), spec)} A run "
@@ -59,19 +72,18 @@ def plan(connection: sa.Connection, study: str, run_id: str, spec: Mapping[str, 
 
 def begin(connection: sa.Connection, study: str, run_id: str, shown: str) -> int:
     """Count one more attempt and give its number, from 1. Raises StoreError for a run that is final or not planned."""
-    change = {"state": "running", "attempts": _TABLE.c.attempts + 1, "changed_at": now()}
-    _change(connection, study, run_id, change, "begun", shown)
-    return int(connection.execute(sa.select(_TABLE.c.attempts).where(_key(study, run_id))).scalar_one())
+    _change(connection, study, run_id, _BEGIN, {}, "begun", shown)
+    return int(connection.execute(_LOOK, _key(study, run_id)).one().attempts)
 
 
 def settle(connection: sa.Connection, study: str, run_id: str, state: str, note: str, shown: str) -> bool:
     """Give a run a state; True when that is a change. A final state stays: another one raises StoreError."""
     if state not in STATES:
         raise BadInput(f"Unknown state '{state}' of a run. Known: {', '.join(STATES)}.{did_you_mean(state, STATES)}")
-    before = connection.execute(sa.select(_TABLE.c.state, _TABLE.c.note).where(_key(study, run_id))).one_or_none()
+    before = connection.execute(_LOOK, _key(study, run_id)).one_or_none()
     if before is not None and before.state == state and (before.note == note or state in FINAL):
         return False
-    _change(connection, study, run_id, {"state": state, "note": note, "changed_at": now()}, state, shown)
+    _change(connection, study, run_id, _SETTLE, {"to_state": state, "to_note": note}, state, shown)
     return True
 
 
@@ -84,22 +96,30 @@ def read_planned(connection: sa.Connection, study: str) -> tuple[PlannedRun, ...
 
 
 def _change(
-    connection: sa.Connection, study: str, run_id: str, change: Mapping[str, Any], what: str, shown: str
+    connection: sa.Connection,
+    study: str,
+    run_id: str,
+    statement: sa.Update,
+    values: Mapping[str, str],
+    what: str,
+    shown: str,
 ) -> None:
     """One statement that changes the row unless it is final: no other writer comes between the look and the change."""
-    open_still = _key(study, run_id) & _TABLE.c.state.not_in(FINAL)
-    if connection.execute(sa.update(_TABLE).where(open_still).values(**change)).rowcount:
+    key = _key(study, run_id)
+    if connection.execute(statement, key | dict(values) | {"now": now()}).rowcount:
         return
-    state = connection.execute(sa.select(_TABLE.c.state).where(_key(study, run_id))).scalar_one_or_none()
-    if state is None:
+    row = connection.execute(_LOOK, key).one_or_none()
+    if row is None:
         raise StoreError(
             f"Run '{run_id}' cannot be {what}: {shown} has no plan of it in study '{study}'. Plan it first."
         )
-    raise StoreError(f"Run '{run_id}' cannot be {what}: it is {state} in {shown}, which is final. Nothing was changed.")
+    raise StoreError(
+        f"Run '{run_id}' cannot be {what}: it is {row.state} in {shown}, which is final. Nothing was changed."
+    )
 
 
-def _key(study: str, run_id: str) -> sa.ColumnElement[bool]:
-    return (_TABLE.c.study == study) & (_TABLE.c.run_id == run_id)
+def _key(study: str, run_id: str) -> dict[str, str]:
+    return {"of_study": study, "of_run": run_id}
 
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
