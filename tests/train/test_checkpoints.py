@@ -188,6 +188,7 @@ def test_a_result_that_cannot_be_written_ends_the_worker_with_a_reason(
         Journal(tmp_path, 1).record({"run_id": "w16"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spec",
     [

@@ -32,6 +32,7 @@ def test_the_measured_model_has_124_million_parameters_and_a_context_of_1024() -
     assert many_small.SMALL.params == pytest.approx(5e6, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_small_mode_measures_speed_memory_and_what_the_planner_foretold() -> None:
     found = mfu.measure(mfu.SMOKE, 0.05, 2)
     assert found["tokens_per_second"] > 0

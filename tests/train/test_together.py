@@ -15,6 +15,7 @@ from isoflop.train.together import Together, check_alike
 from isoflop.train.windows import held_out_windows
 
 
+@pytest.mark.slow
 def test_runs_of_other_rates_seeds_and_orders_trained_together_are_the_runs_trained_alone() -> None:
     corpus = load_corpus(TEXT)
     windows = held_out_windows(corpus.validation, TINY.context, 16)

@@ -117,6 +117,7 @@ def test_a_plan_is_kept_and_other_options_are_refused(finished: tuple[Path, dict
     assert "planned with --minutes 6.0, not 9.0" in err
 
 
+@pytest.mark.slow
 def test_a_demo_killed_at_any_moment_ends_with_the_losses_of_an_unbroken_one(
     finished: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

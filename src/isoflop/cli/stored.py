@@ -17,14 +17,15 @@ INSIDE = "study.sqlite"
 def stored_runs(path: Path) -> pl.DataFrame | None:
     """The runs of the store at ``path``, or of the study in that folder; None where it is no such place.
 
-    Raises BadInput for a folder without a store, a store without runs, and one with the runs of several studies.
+    Raises BadInput for a store that is not there, one without runs, and one with the runs of several studies.
     """
     store_path = path / INSIDE if path.is_dir() else path
-    if path.suffix not in SUFFIXES and not path.is_dir():
+    if store_path.suffix not in SUFFIXES or (path.is_dir() and not store_path.exists()):
         return None
     if not store_path.exists():
-        what = f"The folder {path} holds no {INSIDE}" if path.is_dir() else f"There is no store at {path}"
-        raise BadInput(f"{what}. Give a table of runs, a store, or the folder of a ladder or a study.")
+        raise BadInput(
+            f"There is no store at {path}. Give a table of runs, a store, or the folder of a ladder or a study."
+        )
     from isoflop.store import open_store
 
     with open_store(store_path) as store:
