@@ -28,6 +28,7 @@ def test_a_job_is_born_on_the_cores_of_its_slot_and_the_executor_stays_free(tmp_
     assert os.sched_getaffinity(0) == before
 
 
+@pytest.mark.slow
 def test_two_hundred_empty_jobs_take_less_than_ten_milliseconds_of_the_executor_each(tmp_path):
     with LocalExecutor([(0,)] * 2) as executor:
         begun = time.process_time()

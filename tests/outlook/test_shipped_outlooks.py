@@ -105,6 +105,7 @@ def test_few_organisations_have_paid_for_large_runs(models: pl.DataFrame) -> Non
         assert len(paid) == row["organisations"]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_draws_take_less_than_a_second() -> None:
     for verb in (compute_outlook, cost_outlook, data_outlook, limits_outlook):
         verb(draws=1000)

@@ -147,6 +147,7 @@ def test_too_few_rows_to_be_tried_are_said_to_be_untested() -> None:
     assert "untested" in made.notes[0]
 
 
+@pytest.mark.slow
 def test_a_thousand_rows_take_seconds() -> None:
     began = time.process_time()
     measure_growth(_line(np.random.default_rng(0), 1000))

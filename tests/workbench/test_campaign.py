@@ -263,6 +263,7 @@ class TestProgress:
         assert (shown[0].name, shown[0].params, shown[0].tokens_total) == ("a", 1e4, 40.0)
         assert (shown[0].train_loss, shown[0].phase) == (3.0, "trunk")
 
+    @pytest.mark.slow
     def test_a_campaign_leaves_the_time_to_its_workers(self, campaign, make_trunk):
         """The coordinator's own share of a campaign is below 2 percent at its usual pace of looking.
 
