@@ -25,6 +25,8 @@ from pathlib import Path
 STEPS = 40
 RUNS = {"small": 1_000_000, "large": 4_000_000}
 TOKENS_PER_STEP = 8192
+ANYWHERE = "/experiments"
+"""Stands for the folder in which MLflow was run; it writes that into its files."""
 
 
 def loss(run: str, step: int) -> float:
@@ -81,6 +83,8 @@ def mlflow_files(out: Path) -> None:
             mlflow.log_params({"n_params": RUNS[run], "tokens_per_step": TOKENS_PER_STEP})
             for step, values in points(run):
                 mlflow.log_metrics(values, step=step)
+    for path in (out / "mlruns").rglob("meta.yaml"):
+        path.write_text(path.read_text().replace(str(out), ANYWHERE))
 
 
 def mlflow_database(out: Path) -> None:
@@ -106,6 +110,8 @@ def mlflow_database(out: Path) -> None:
         for (name,) in names.fetchall():
             if name not in kept:
                 connection.execute(f'DROP TABLE "{name}"')
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (os.getcwd(), ANYWHERE))
         connection.execute("DELETE FROM tags WHERE key LIKE 'mlflow.%' AND key != 'mlflow.runName'")
     packed = sqlite3.connect(folder / "mlflow.db")
     packed.execute("VACUUM")
