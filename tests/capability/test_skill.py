@@ -56,6 +56,7 @@ def test_scores_past_the_runs_are_foretold_better_than_by_repeating_the_last(dat
     assert np.mean(held) > 0.7
 
 
+@pytest.mark.slow
 def test_an_interval_holds_what_it_promises_when_the_curve_is_of_the_forms() -> None:
     rng, held = np.random.default_rng(1), 0
     for trial in range(16):

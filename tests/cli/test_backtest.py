@@ -34,7 +34,7 @@ def test_a_recorded_forecast_is_in_the_ledger_before_its_run(isoflop: Isoflop, l
     assert "big" in again.err
 
 
-@pytest.mark.parametrize("unique", [True, False])
+@pytest.mark.parametrize("unique", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_table_of_repeated_tokens_is_forecast_with_or_without_the_distinct_ones(
     isoflop: Isoflop, ladder: Path, tmp_path: Path, unique: bool
 ) -> None:

@@ -12,7 +12,17 @@ from typing import TypeVar
 
 import pytest
 
-from isoflop.execute import Executor, Handle, Job, JobState, JobStatus, LocalExecutor, failure_message, log_tail
+from isoflop.execute import (
+    Executor,
+    Handle,
+    Job,
+    JobState,
+    JobStatus,
+    LocalExecutor,
+    failure_message,
+    log_path,
+    log_tail,
+)
 
 T = TypeVar("T")
 PATIENCE = 60.0  # for clusters on a busy machine; nothing waits so long by design
@@ -115,12 +125,12 @@ class TestEveryExecutor:
 
     def test_never_more_jobs_run_than_there_are_places(self, make, tmp_path):
         executor = make(2)
-        handles = [executor.submit(python(tmp_path, "import time; time.sleep(0.5)", str(i))) for i in range(6)]
-        most, states = 0, [JobState.WAITING]
-        while not all(state.ended for state in states):
-            states = [executor.poll(handle).state for handle in handles]
-            most = max(most, states.count(JobState.RUNNING))
-            time.sleep(0.01)
+        code = "import time; print(time.time()); time.sleep(0.5); print(time.time())"
+        handles = [executor.submit(python(tmp_path, code, str(i))) for i in range(6)]
+        for handle in handles:
+            assert ended(executor, handle).state is JobState.SUCCEEDED
+        spans = [[float(line) for line in log_tail(log_path(handle.job)).split()[-2:]] for handle in handles]
+        most = max(sum(begun <= moment < over for begun, over in spans) for moment, _ in spans)
         assert most == executor.capacity == 2
 
     def test_cancel_lets_a_job_save_its_work(self, make, tmp_path):

@@ -73,3 +73,20 @@ def test_the_tail_of_a_log_longer_than_what_is_read_is_its_last_lines(tmp_path):
     log = tmp_path / "log.txt"
     log.write_text(f"{LOG_MARK}now ===\n" + "".join(f"line {number}\n" for number in range(20_000)))
     assert log_tail(log, lines=2) == "line 19998\nline 19999"
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="this system tells nobody at once that a process has ended")
+def test_a_pause_ends_when_a_job_does_and_lasts_as_long_as_told_when_none_does(tmp_path):
+    with LocalExecutor([(0,)]) as executor:
+        long = executor.submit(Job(name="long", argv=("/bin/sleep", "60"), directory=tmp_path / "long"))
+        executor.pause(0.05)
+        assert executor.poll(long).state is JobState.RUNNING
+        executor.cancel([long])
+        short = executor.submit(Job(name="short", argv=("/bin/sleep", "0.2"), directory=tmp_path / "short"))
+        executor.pause(120.0)  # longer than the time a test may take
+        assert executor.poll(short).state is JobState.SUCCEEDED
+        before = set(os.listdir("/proc/self/fd"))
+        again = executor.submit(Job(name="again", argv=("/bin/true",), directory=tmp_path / "again"))
+        while not executor.poll(again).state.ended:
+            executor.pause(1.0)
+        assert len(os.listdir("/proc/self/fd")) == len(before)

@@ -34,12 +34,14 @@ def warned(found: Diagnosis) -> set[str]:
     return {finding.topic for finding in found.warnings}
 
 
+@pytest.mark.slow
 def test_clean_ladders_are_rarely_warned_about() -> None:
     """Each of 20 ladders makes about ten tests at a family-wise 5 %: two warnings are expected, eight are too many."""
     topics = [sorted(warned(diagnose(ladder(seed), replicates=40))) for seed in range(20)]
     assert sum(len(found) for found in topics) <= 8, topics
 
 
+@pytest.mark.slow
 def test_profile_intervals_hold_the_true_parameters_about_nine_times_in_ten() -> None:
     """20 ladders, 5 parameters each: pooled 0.9 − 3 binomial standard errors of 20 ladders."""
     held = []

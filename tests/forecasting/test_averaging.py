@@ -78,6 +78,7 @@ def test_the_coupled_law_is_found_out_by_its_forecasts() -> None:
     assert weights["q_family"] == max(weights.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", [ADDITIVE, COUPLED], ids=["additive", "coupled"])
 def test_averaging_holds_new_runs_under_either_truth_where_one_form_fails_under_the_other(law: Law) -> None:
     held = {"average": 0, "chinchilla": 0}

@@ -101,6 +101,7 @@ def test_noise_that_the_recipes_share_cancels_in_their_difference() -> None:
     assert "cancels" in together.notes[0]
 
 
+@pytest.mark.slow
 def test_the_probability_means_what_it_says() -> None:
     """Recipes drawn at random: confident answers are right, and the interval holds the truth."""
     right, held = [], []

@@ -31,6 +31,7 @@ def test_every_target_has_more_compute_than_any_run_it_is_forecast_from() -> Non
         assert sorted(trial.measured) == sorted(runs.loss[runs.flops > trial.flops])
 
 
+@pytest.mark.slow
 def test_where_the_usual_form_is_wrong_the_average_errs_less_and_holds_more() -> None:
     trials = [trial for seed in range(3) for trial in backtest(ladder(seed), cuts=(0.5, 0.7))]
     found = {name: record(own) for name, own in methods(trials).items()}

@@ -21,6 +21,7 @@ def ladder(seed: int, noise: float, loss_se: float | None = None) -> Runs:
     return Runs(pl.DataFrame(columns | ({"loss_se": np.full(len(N), loss_se)} if loss_se else {})))
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_true_irreducible_loss_about_nine_times_in_ten() -> None:
     held = []
     for seed in range(12):

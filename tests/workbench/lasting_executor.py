@@ -40,6 +40,9 @@ class LastingExecutor:
             return JobStatus(JobState.RUNNING)
         return JobStatus(JobState.SUCCEEDED if code == 0 else JobState.FAILED, code)
 
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
     def cancel(self, handles: Sequence[Handle], grace_seconds: float = 20.0) -> None:
         for process in [self.processes[int(handle.token)] for handle in handles]:
             if process.poll() is None:

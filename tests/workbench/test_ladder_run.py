@@ -201,7 +201,7 @@ class Forgetful:
     def __init__(self, place: LastingExecutor) -> None:
         self.place = place
         self.capacity, self.outlives_coordinator = place.capacity, True
-        self.submit, self.poll = place.submit, place.poll
+        self.submit, self.poll, self.pause = place.submit, place.poll, place.pause
 
     def cancel(self, handles: object, grace_seconds: float = 0.0) -> None:
         pass

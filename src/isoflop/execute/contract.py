@@ -32,6 +32,8 @@ same folders as this one.
     ``restarts`` times; it waits and runs again under the same handle. A job that ends by itself is never repeated.
 11. ``Job.resources`` is what to ask a cluster for; only Slurm has a time limit. Local places have their size already,
     by their own options, so the same job runs on a laptop without the GPU that it gets on a cluster.
+12. ``pause`` sleeps as long as it is told, or until a job ends where the executor hears of that at once (local does);
+    ``poll`` has to have been asked since, or it may hear of the same end again.
 """
 
 from __future__ import annotations
@@ -124,6 +126,10 @@ class Executor(Protocol):
 
     def poll(self, handle: Handle) -> JobStatus:
         """Say where the job stands, without waiting."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Sleep that long, or less when a job ends meanwhile."""
         ...
 
     def cancel(self, handles: Sequence[Handle], grace_seconds: float = 20.0) -> None:

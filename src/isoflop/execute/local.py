@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -43,6 +44,7 @@ class _Entry:
     job: Job
     status: JobStatus = field(default_factory=lambda: JobStatus(JobState.WAITING))
     process: subprocess.Popen[bytes] | None = None
+    end: int | None = None  # a descriptor that becomes readable when the process ends, where the system has such
     place: Place | None = None
     cancelled: bool = False
 
@@ -88,6 +90,17 @@ class LocalExecutor:
         """Say where the job stands; also starts jobs that were waiting for a slot."""
         self._advance()
         return self._entries[handle.token].status
+
+    def pause(self, seconds: float) -> None:
+        """Sleep that long, or until a job ends (Linux; elsewhere always that long)."""
+        ends = [entry.end for entry in self._running if entry.end is not None]
+        if not ends:
+            time.sleep(seconds)
+            return
+        watch = select.poll()
+        for end in ends:
+            watch.register(end, select.POLLIN)
+        watch.poll(seconds * 1e3)
 
     def cancel(self, handles: Sequence[Handle], grace_seconds: float = 20.0) -> None:
         """SIGTERM to all, ``grace_seconds`` in all to save, then SIGKILL. A second Ctrl-C ends the grace."""
@@ -141,6 +154,9 @@ class LocalExecutor:
                 continue
             _signal_group(entry.process, signal.SIGKILL)  # what the job started may not outlive it
             entry.process = None
+            if entry.end is not None:
+                os.close(entry.end)
+                entry.end = None
             self._running.remove(entry)
             if entry.place:
                 self._free.append(entry.place)
@@ -155,9 +171,18 @@ class LocalExecutor:
             detail = f"could not be started ({error.strerror}: {error.filename or entry.job.directory})"
             entry.status = JobStatus(JobState.FAILED, detail=detail)
         else:
-            entry.place = place
+            entry.place, entry.end = place, _end_of(entry.process)
             entry.status = JobStatus(JobState.RUNNING)
             self._running.append(entry)
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> int | None:
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(process.pid)
+    except OSError:  # an old kernel, or no descriptor left: the pauses are then as long as they are told
+        return None
 
 
 def _launch(job: Job, place: Place) -> subprocess.Popen[bytes]:

@@ -56,7 +56,7 @@ def write_report(path: str | Path, *, title: str, subtitle: str = "", sections: 
 def render(*, title: str, subtitle: str = "", sections: Sequence[Section]) -> str:
     """The report as HTML text."""
     program = _asset("page.js")
-    scripts = (_runtime(), program) if any(section.chart is not None for section in sections) else ()
+    scripts = (runtime(), program) if any(section.chart is not None for section in sections) else ()
     body = "\n".join(_section(section) for section in sections)
     lead = f'<p class="lead">{html.escape(subtitle)}</p>' if subtitle else ""
     return f"""<!doctype html>
@@ -157,7 +157,7 @@ def _asset(name: str) -> str:
 
 
 @functools.cache
-def _runtime() -> str:
+def runtime() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script. Bundling takes about two seconds, once a process."""
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return bundle.replace("\r", "").replace("</script", "<\\/script").replace("<!--", "<\\!--")

@@ -15,7 +15,10 @@ FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-ser
 WIDTH, HEIGHT = 640, 340
 
 # Vega expressions that write a number as isoflop.units does: 1.3B params or tokens, 2e21 FLOP. {v} is the value.
-COUNT = "abs({v}) >= 1e15 ? replace(format({v}, '.3~e'), '+', '') : replace(format({v}, '.3~s'), 'G', 'B')"
+COUNT = (
+    "abs({v}) >= 1e18 ? replace(format({v}, '.3~e'), '+', '') : abs({v}) >= 1e15 ? format({v} / 1e12, ',.3~r') + 'T'"
+    " : replace(format({v}, '.3~s'), 'G', 'B')"
+)
 FLOPS = "replace(format({v}, '.2~e'), '+', '')"
 
 
@@ -125,5 +128,5 @@ def _styles(palette: Palette) -> dict[str, Any]:
 
 def css_variables(palette: Palette) -> str:
     """The palette as CSS custom properties, for the page."""
-    names = ("ink", "muted", "grid", "surface", "forecast", "measured")
+    names = ("ink", "muted", "grid", "surface", "forecast", "measured", "missed", "other")
     return " ".join(f"--{name}: {getattr(palette, name)};" for name in names)

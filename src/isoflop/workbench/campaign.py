@@ -110,7 +110,7 @@ def run_campaign(
             if on_progress and pacing.report_due():
                 with pacing.reporting():
                     on_progress(campaign.progress(pacing.elapsed))
-            time.sleep(pacing.pause(campaign.news, campaign.active))
+            executor.pause(pacing.pause(campaign.news, campaign.active))
     except KeyboardInterrupt:
         campaign.stop()
         raise CampaignInterrupted(campaign.farewell()) from None

@@ -1,0 +1,37 @@
+// Tables: columns [{ name, title, write, number }], rows as objects.
+
+import { h, replace, setText } from "./dom.js";
+
+export function table({ columns, rows, caption }) {
+  const body = h("tbody");
+  const show = (lines) => replace(body, lines.map((row) => h("tr", {}, columns.map((column, index) => {
+    const text = column.write ? column.write(row[column.name], row) : row[column.name] ?? "–";
+    const kind = index === 0 && !column.number ? "th" : "td";
+    return h(kind, { class: column.number ? "number" : null, scope: kind === "th" ? "row" : null }, text);
+  }))));
+  show(rows);
+  const element = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
+    h("table", {}, h("caption", { class: "off-screen" }, caption),
+      h("thead", {}, h("tr", {}, columns.map((column) =>
+        h("th", { scope: "col", class: column.number ? "number" : null }, column.title)))), body));
+  return { element, show };
+}
+
+// Figures by name whose texts change often: [{ key, label, hint }]. set(key, text, note) touches only what changed.
+export function readings(entries) {
+  const cells = new Map();
+  const element = h("dl", { class: "readings" }, entries.map(({ key, label, hint }) => {
+    const value = h("dd", { class: "value" });
+    const note = h("dd", { class: "note" });
+    const cell = h("div", { class: "reading", "data-key": key }, h("dt", {}, label), value, note);
+    if (hint) cell.title = hint;
+    cells.set(key, { cell, value, note });
+    return cell;
+  }));
+  const set = (key, text, note = "") => {
+    const { value, note: below } = cells.get(key);
+    setText(value, text);
+    setText(below, note);
+  };
+  return { element, set, cell: (key) => cells.get(key).cell };
+}
