@@ -134,7 +134,7 @@ def test_bad_use_is_refused_with_what_is_allowed(
 @pytest.mark.parametrize(
     ("arguments", "pattern"),
     [
-        (["fti"], "Unknown verb 'fti'. Known: demo, fit, .*Did you mean 'fit'.*`isoflop --help`"),
+        (["fti"], "Unknown verb 'fti'. Known: demo, ladder, .*Did you mean 'fit'.*`isoflop --help`"),
         (["--versoin"], "`isoflop` has no option --versoin. Known: --version.*Did you mean '--version'"),
         (["fit"], "`isoflop fit` needs RUNS: Table of runs.*`isoflop fit --help`"),
         (["laws", "chinchila"], "Unknown law or form 'chinchila'. Known: .*Did you mean 'chinchilla'"),

@@ -1,6 +1,7 @@
-"""``isoflop``: every verb is parsed here and carried out by one function of the library.
+"""``isoflop``: a verb is parsed and carried out by one function of the library.
 
-Heavy packages are imported inside the verbs, so that ``isoflop --help`` answers at once.
+Verbs are in ``isoflop.cli.verbs``; each is loaded when it is used, and heavy packages inside it, so that
+``isoflop --help`` answers at once.
 """
 
 from __future__ import annotations
@@ -13,36 +14,8 @@ from typing import Annotated
 
 import typer
 
-from isoflop.cli import (
-    allocate,
-    approach,
-    backtest,
-    capability,
-    check,
-    compare,
-    cost,
-    count,
-    decide,
-    demo,
-    design,
-    diagnose,
-    fit,
-    forecast,
-    import_,
-    inference,
-    laws,
-    ledger,
-    next_run,
-    outlook,
-    plan,
-    store,
-    study,
-    watch,
-)
-from isoflop.cli import (
-    ladder as ladder_verbs,
-)
-from isoflop.cli.usage import UsageError, Verbs, explained
+from isoflop.cli.usage import UsageError, explained
+from isoflop.cli.verbs import Verbs
 from isoflop.errors import IsoflopError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -57,37 +30,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("fit")(fit.fit)
-app.command("forecast")(forecast.forecast)
-app.command("allocate")(allocate.allocate)
-app.command("count")(count.count)
-app.command("cost")(cost.cost)
-app.command("backtest")(backtest.backtest)
-app.command("compare")(compare.compare)
-app.command("ledger")(ledger.ledger)
-app.command("watch")(watch.watch)
-app.command("diagnose")(diagnose.diagnose)
-app.command("approach")(approach.approach)
-app.command("next")(next_run.next_run)
-app.command("plan")(plan.plan)
-app.command("decide")(decide.decide)
-app.command("laws")(laws.laws)
-app.command("check")(check.check)
-app.command("import")(import_.import_runs)
-app.command("study")(study.study)
-ladder = typer.Typer(
-    name="ladder", help="Lay out a ladder of runs, train it, look at it.", no_args_is_help=True, rich_markup_mode=None
-)
-ladder.command("design")(design.design)
-ladder.command("run")(ladder_verbs.run)
-ladder.command("status")(ladder_verbs.status)
-ladder.command("logs")(ladder_verbs.logs)
-app.add_typer(ladder)
-app.add_typer(outlook.outlook)
-app.add_typer(store.app)
-app.add_typer(capability.app)
-app.add_typer(inference.app)
 
 
 def _version(wanted: bool) -> None:

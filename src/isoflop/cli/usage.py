@@ -5,26 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
-from isoflop.errors import BadInput, did_you_mean
+from isoflop.errors import did_you_mean
 
 # Typer 0.15 raises Click's errors, 0.29 its own copies of them; either is the base of what Typer exports.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
-
-
-class Verbs(TyperGroup):
-    """The group of verbs; an unknown one is answered with the known ones."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        verb = args[0]
-        if not verb.startswith("-") and self.get_command(ctx, verb) is None:
-            known = self.list_commands(ctx)
-            raise BadInput(
-                f"Unknown verb '{verb}'. Known: {', '.join(known)}.{did_you_mean(verb, known)} "
-                "`isoflop --help` says what each does."
-            )
-        return super().resolve_command(ctx, args)
 
 
 def explained(error: Any) -> str:
