@@ -121,13 +121,16 @@ def parse_devices(text: str) -> tuple[int, str]:
 
 
 def format_count(value: float, digits: int = 3) -> str:
-    """Write a count the field's way: 2.6e9 -> ``2.6B``; from 1e15 on in powers of ten."""
+    """Write a count the field's way: 2.6e9 -> ``2.6B``, 1.27e15 -> ``1,270T``; from 1e18 on in powers of ten."""
     if not math.isfinite(value):
         return str(value)
-    if value != 0 and (abs(value) >= 1e15 or abs(value) < 1e-3):
+    rounded = abs(float(f"{value:.{digits}g}"))
+    if value != 0 and (rounded >= 1e18 or rounded < 1e-3):
         return f"{value:.{digits}g}"
+    if rounded >= 1e15:
+        return f"{float(f'{value:.{digits}g}') / 1e12:,.0f}T"
     for letter, scale in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(float(f"{value:.{digits}g}")) >= scale:
+        if rounded >= scale:
             return f"{_trim(value / scale, digits)}{letter}"
     return _trim(value, digits)
 

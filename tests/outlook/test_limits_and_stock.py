@@ -1,9 +1,12 @@
 """Limits, stock, latency and the longest run: each does what its words say, at the edges too."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from isoflop.errors import BadInput
+from isoflop.facts import facts
 from isoflop.outlook import latency, limits, stock
 from isoflop.outlook.progress import continuous, longest_run_years
 from isoflop.outlook.sampling import lognormal, margin_of_error
@@ -52,8 +55,64 @@ def test_slower_layers_and_shorter_runs_leave_smaller_models() -> None:
     models = latency.largest_params(np.array([months, months, months / 3]), np.array([1e-4, 4e-4, 1e-4]), 6e7)
     assert models[0] > models[2] > models[1]
     steps = 20 * models[0] / 6e7
-    layers = latency.LAYERS * (models[0] / latency.LAYERS_AT) ** (1 / 3)
-    assert steps * layers * 1e-4 == pytest.approx(months)
+    assert steps * float(latency.layers(models[0])) * 1e-4 == pytest.approx(months)
+
+
+def test_the_80_layers_of_chinchilla_are_on_the_line_at_every_exponent() -> None:
+    assert float(latency.layers(7e10)) == pytest.approx(80, rel=0.08)
+    assert latency.layers(7e10, [0.21, 0.33]) == pytest.approx(float(latency.layers(7e10)))
+    assert latency.layers(1e14, 0.33) > latency.layers(1e14) > latency.layers(1e14, 0.21)
+
+
+def test_the_time_of_the_run_at_the_wall_is_all_used() -> None:
+    months, speed, batch = 1.56e7, 7.5e14, 6e7
+    flops = float(latency.wall_flops(months, speed, batch))
+    params = np.sqrt(flops / 120)
+    layer = latency.exchange_seconds(flops / (months * speed), batch)
+    assert float(layer * latency.layers(params)) * 20 * params / batch == pytest.approx(months, rel=1e-6)
+
+
+def test_a_few_chips_exchange_within_a_node_and_many_wait_for_each_other() -> None:
+    within = 4 * (6.8e-6 + 2 * 3 * 0.6e-6)
+    assert float(latency.exchange_seconds(8, 6e7)) == pytest.approx(within)
+    assert float(latency.exchange_seconds(64 * 6e7 / 330, 6e7)) == pytest.approx(within)
+    assert float(latency.exchange_seconds(256 * 6e7 / 330, 6e7)) == pytest.approx(within + 4 * 2 * 5e-6)
+
+
+def test_faster_chips_larger_batches_and_longer_runs_move_the_wall_out() -> None:
+    known = float(latency.wall_flops(1.56e7, 7.5e14, 6e7))
+    for months, speed, batch in ((2 * 1.56e7, 7.5e14, 6e7), (1.56e7, 7.5e15, 6e7), (1.56e7, 7.5e14, 6e8)):
+        assert float(latency.wall_flops(months, speed, batch)) > known
+
+
+@pytest.fixture(scope="module")
+def walls() -> Callable[..., np.ndarray]:
+    """The latency limit of 2030 when the batch grows with size from a size at which it is that of today."""
+    u, drawn = limits.draw_unknowns(RNG(0), 20_000), 0.36 + 0.05 / 1.2816 * RNG(1).standard_normal(20_000)
+    speed = u["chip_peak"] * u["training_utilisation"] * u["chip_speed_growth"] ** 6
+
+    def wall(batch_at: float, *, known: bool) -> np.ndarray:
+        batch = 6e7 if known else u["batch_tokens"]
+        flops = latency.wall_flops(
+            u["run_seconds"], speed, batch, layer_exponent=u["layer_exponent"], batch_exponent=drawn, batch_at=batch_at
+        )
+        return np.quantile(flops, [0.1, 0.9])
+
+    return wall
+
+
+def test_the_headline_of_the_latency_wall_follows_for_some_sizes_if_the_batch_is_known(walls) -> None:  # type: ignore[no-untyped-def]
+    row = facts("limits2030_published")["latency, batch growing with size"]
+    for size, holds in ((1e14, False), (1.7e14, True), (3e14, True), (6e14, True), (1e15, False)):
+        off = np.abs(np.log10(walls(size, known=True) / [row["low"], row["high"]])).max()
+        assert (off < 0.3) == holds, size
+
+
+def test_and_for_no_size_if_the_batch_is_as_uncertain_as_published(walls) -> None:  # type: ignore[no-untyped-def]
+    row = facts("limits2030_published")["latency, batch growing with size"]
+    for size in (4e11, 1e13, 4e14, 4e15):
+        low, high = walls(size, known=False)
+        assert np.log10(high / low) > np.log10(row["high"] / row["low"]) + 1
 
 
 def test_faster_progress_makes_for_shorter_runs() -> None:

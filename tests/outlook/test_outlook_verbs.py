@@ -7,26 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isoflop.cli.main import main
 from isoflop.outlook import shipped
 from isoflop.report.figures import specification
 from isoflop.report.outlook import CHARTS
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def outlook(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main(["outlook", *(str(argument) for argument in arguments)])
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_figures_carry_no_column_that_they_do_not_draw() -> None:
     assert "alice" not in json.dumps(report.specification(chart))
 
 
-@pytest.mark.parametrize("value", [1.3e9, 2.6e9, 25_088, 401_408, 12e6, 7e10, 1.4e12, 999.0])
+@pytest.mark.parametrize("value", [1.3e9, 2.6e9, 25_088, 401_408, 12e6, 7e10, 1.4e12, 999.0, 1.274e15, 2.17e16])
 def test_charts_write_counts_as_the_rest_of_isoflop_does(value: float) -> None:
     spec = {
         "data": {"values": [{"v": value}]},

@@ -44,7 +44,18 @@ def test_a_formatted_count_reads_back_to_three_digits(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(999_999, "1M"), (2.6e9, "2.6B"), (0, "0"), (405e9, "405B"), (1e21, "1e+21")]
+    ("value", "text"),
+    [
+        (999_999, "1M"),
+        (2.6e9, "2.6B"),
+        (0, "0"),
+        (405e9, "405B"),
+        (999.9e12, "1,000T"),
+        (1.274e15, "1,270T"),
+        (-2.17e16, "-21,700T"),
+        (9.999e17, "1e+18"),
+        (1e21, "1e+21"),
+    ],
 )
 def test_counts_are_written_as_the_field_writes_them(value: float, text: str) -> None:
     assert units.format_count(value) == text

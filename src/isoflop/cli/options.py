@@ -36,6 +36,11 @@ def number_within(option: str, low: float, high: float, advice: str, *, whole: b
     return parse
 
 
+def verbs(name: str, about: str) -> typer.Typer:
+    """A group of verbs under one name."""
+    return typer.Typer(name=name, help=about, no_args_is_help=True, rich_markup_mode=None)
+
+
 def _level(text: str | float) -> float:
     try:
         value = float(text)
@@ -52,6 +57,9 @@ RunsFile = Annotated[
     typer.Argument(
         metavar="RUNS", help="Table of runs: .csv, .tsv, .parquet, .jsonl or .json; or a store, or a study's folder."
     ),
+]
+TableFile = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="One row a model: .csv, .tsv, .parquet, .jsonl or .json.")
 ]
 Columns = Annotated[
     list[str] | None,
@@ -134,6 +142,16 @@ Seed = Annotated[
         parser=number_within("--seed", 0, math.inf, "Any seed is as good as another.", whole=True),
     ),
 ]
+Chance = Annotated[
+    float,
+    typer.Option(
+        "--chance",
+        metavar="G",
+        help="Score of guessing: 0.25 with four choices.",
+        parser=number_within("--chance", 0, 0.99, "It is 1 over the number of choices."),
+    ),
+]
+Percent = Annotated[bool, typer.Option("--percent", help="The scores are percentages.")]
 Figures = Annotated[
     Path | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""``isoflop outlook trend``, ``compute``, ``cost``, ``data`` and ``limits``: where it leads, with dates and doubt."""
+"""``isoflop outlook``: where it leads, with dates and doubt. Here trend, compute, cost, data and limits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isoflop.cli import options as opt
+from isoflop.cli.outlook_options import AsOf, Draws, GrowthOption, answer, parse_date, parse_each, parse_growth
+from isoflop.cli.outlook_progress import effective, progress, sampling, wait
 
 if TYPE_CHECKING:
     from isoflop.outlook.series import Series
@@ -15,25 +17,10 @@ if TYPE_CHECKING:
 
 outlook = typer.Typer(
     name="outlook",
-    help="Where it leads: growth, compute, cost, data and limits, with dates and intervals.",
+    help="Where it leads: growth, compute, cost, data, limits, progress, waiting, with dates and intervals.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-GrowthOption = Annotated[
-    str | None,
-    typer.Option("--growth", metavar="LOW..HIGH", help="Growth a year as a factor (80 %), instead of the fitted one."),
-]
-AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help='What "now" is; by default today.')]
-Draws = Annotated[
-    int,
-    typer.Option(
-        "--draws",
-        metavar="K",
-        help="Draws of the Monte Carlo.",
-        parser=opt.number_within("--draws", 100, 10_000_000, "100,000 is the default.", whole=True),
-    ),
-]
 
 
 @outlook.command("trend")
@@ -78,14 +65,14 @@ def trend(
     Example: isoflop outlook trend models.csv --column flops --date published --top 5 --since 2010 --until 1e27
     """
     from isoflop.cli.output import print_json
-    from isoflop.outlook.dates import parse_date
+    from isoflop.outlook import dates
     from isoflop.outlook.trend import measure_growth
     from isoflop.units import parse_count
 
     whole, series = _series(table, column, date, where, top, since, before)
     opt.say(whole.notes)
     made = measure_growth(series, breaks=breaks, level=level, top=top, whole=whole, seed=seed)
-    values = made.at([parse_date(text) for text in at]) if at else ()
+    values = made.at([dates.parse_date(text) for text in at]) if at else ()
     reached = tuple(made.until(parse_count(text, "--until"), seed=seed) for text in until or ())
     if figures is not None:
         opt.say([f"Wrote {_draw_trend(made, figures, [v.year for v in values])}"])
@@ -101,13 +88,12 @@ def _series(
     table: Path, column: str, date: str, where: str | None, top: int | None, since: str | None, before: str | None
 ) -> tuple[Series, Series]:
     """The whole series and the rows of it to fit."""
-    from isoflop.outlook.dates import parse_date
     from isoflop.outlook.series import read_series, running_frontier, within
     from isoflop.runs.tabular import read_table
 
     whole = read_series(read_table(table, where=where), column, date)
     kept = whole if top is None else running_frontier(whole, top)
-    return whole, within(kept, *(None if text is None else parse_date(text) for text in (since, before)))
+    return whole, within(kept, parse_date(since), parse_date(before))
 
 
 def trend_json(made: GrowthTrend, values: Any, reached: Any) -> dict[str, Any]:
@@ -152,18 +138,12 @@ def compute(
     json: opt.Json = False,
 ) -> None:
     """Say where training compute stands and when it reaches 1e27 to 1e30 FLOP."""
-    from isoflop.outlook.dates import parse_date
     from isoflop.outlook.shipped import FLOPS, compute_outlook
     from isoflop.units import parse_flops
 
-    made = compute_outlook(
-        as_of=None if as_of is None else parse_date(as_of),
-        values=tuple(parse_flops(text) for text in value) if value else FLOPS,
-        growth=parse_growth(growth),
-        draws=draws,
-        seed=seed,
-    )
-    _answer("compute", made, figures, json)
+    values = parse_each(value, parse_flops, FLOPS)
+    made = compute_outlook(as_of=parse_date(as_of), values=values, growth=parse_growth(growth), draws=draws, seed=seed)
+    answer("compute", made, figures, json)
 
 
 @outlook.command("cost")
@@ -193,13 +173,12 @@ def cost(
     json: opt.Json = False,
 ) -> None:
     """Say what a frontier run costs on three bases, when it reaches $1B to $100B, and what stands above."""
-    from isoflop.outlook.dates import parse_date
     from isoflop.outlook.shipped import SUMS, cost_outlook
     from isoflop.units import parse_money
 
     made = cost_outlook(
-        as_of=None if as_of is None else parse_date(as_of),
-        values=tuple(parse_money(text) for text in value) if value else SUMS,
+        as_of=parse_date(as_of),
+        values=parse_each(value, parse_money, SUMS),
         growth=parse_growth(growth),
         chips_usd=parse_money(chips),
         total_cost=total_cost,
@@ -208,7 +187,7 @@ def cost(
         draws=draws,
         seed=seed,
     )
-    _answer("cost", made, figures, json)
+    answer("cost", made, figures, json)
 
 
 @outlook.command("data")
@@ -239,7 +218,7 @@ def data(
     """Say how much text there is, when one run would use it all, and what the ways out are worth."""
     from isoflop.outlook.shipped import data_outlook
 
-    _answer("data", data_outlook(overtrained=overtrained, passes=passes, draws=draws, seed=seed), figures, json)
+    answer("data", data_outlook(overtrained=overtrained, passes=passes, draws=draws, seed=seed), figures, json)
 
 
 @outlook.command("limits")
@@ -261,39 +240,10 @@ def limits(
     """Say how large a run power, chips, data and latency allow by 2030, and how long a run is worth."""
     from isoflop.outlook.shipped import limits_outlook
 
-    _answer("limits", limits_outlook(year=year, draws=draws, seed=seed), figures, json)
+    answer("limits", limits_outlook(year=year, draws=draws, seed=seed), figures, json)
 
 
-def parse_growth(text: str | None) -> tuple[float, float] | None:
-    """``3..5`` or one factor. Raises BadInput for anything else."""
-    from isoflop.errors import BadInput
-
-    if text is None:
-        return None
-    parts = text.split("..")
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 2) or not 1 < numbers[0] <= numbers[-1] <= 1000:
-        raise BadInput(
-            f"--growth {text} is not allowed: give one factor a year above 1, or two as LOW..HIGH. Write --growth 3..5."
-        )
-    return numbers[0], numbers[-1]
-
-
-def _answer(verb: str, made: Any, figures: Path | None, json: bool) -> None:
-    from isoflop.cli.output import print_json
-
-    if figures is not None:
-        from isoflop.report.figures import save
-        from isoflop.report.outlook import CHARTS
-
-        opt.make_folder(figures)
-        opt.say([f"Wrote {save(CHARTS[verb](made), figures / f'outlook-{verb}.png')}"])
-    if json:
-        print_json(made)
-    else:
-        from isoflop.cli.outlook_screen import SCREENS
-
-        SCREENS[verb](made)
+outlook.command("progress")(progress)
+outlook.command("effective")(effective)
+outlook.command("wait")(wait)
+outlook.command("sampling")(sampling)

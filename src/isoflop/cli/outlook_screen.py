@@ -89,8 +89,7 @@ def _show_backtest(made: GrowthTrend) -> None:
 
 def show_compute(made: ComputeOutlook) -> None:
     """Growth, the frontier now, and years of crossing."""
-    _show_basis(made.compute, made.as_of, _flops, "Training compute")
-    print_table("", [], [], made.notes)
+    _show_basis(made.compute, made.as_of, _flops, "Training compute", made.notes)
 
 
 def show_cost(made: CostOutlook) -> None:
@@ -121,7 +120,7 @@ def show_cost(made: CostOutlook) -> None:
     )
 
 
-def _show_basis(basis: Basis, as_of: float, say: Callable[[float], str], title: str) -> None:
+def _show_basis(basis: Basis, as_of: float, say: Callable[[float], str], title: str, notes: Sequence[str] = ()) -> None:
     growth, known = basis.growth, basis.largest_known
     print_table(
         f"{title}: ×{growth.factor:.2f} a year [{growth.low:.2f}, {growth.high:.2f}]; {basis.what}",
@@ -133,7 +132,8 @@ def _show_basis(basis: Basis, as_of: float, say: Callable[[float], str], title: 
                 f"largest {_range(basis.largest_now, say)}. "
                 f"Largest known: {known['model']}, {known['date']}, {say(float(str(known['value'])))} within a factor "
                 f"{known['within']}. {percent(basis.typical_now.level)} intervals. {growth.source}."
-            )
+            ),
+            *notes,
         ],
     )
 

@@ -53,7 +53,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     },
     "Judge": {
         "decide": Verb("decide:decide", "Weigh compute, algorithms and data for a budget"),
-        "outlook": Verb("outlook:outlook", "Where it leads: growth, compute, cost, data, limits"),
+        "outlook": Verb("outlook:outlook", "Where it leads: growth, cost, data, limits, progress"),
         "capability": Verb("capability:app", "What loss buys in skill; whether a jump is real"),
         "inference": Verb("inference:app", "Thinking longer: pass@k, its forecast, its price"),
     },

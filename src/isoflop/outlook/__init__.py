@@ -16,8 +16,12 @@ A room beside planning; neither imports the other.
     limits      the largest run that power, chips, data or latency allow
     latency     the largest run that fits into months, however many chips
     progress    the longest run worth starting
+    effective   what compute is worth in FLOP of an earlier year's methods
+    accounts    how much came from compute, from data and from methods
+    waiting     whether a run is better begun later
     dennard     why a scaling law stopped
     sampling    lognormals from published bounds, margins of error
+    survey      the error of an average as the first scaling law
     spread      a few quantiles of draws
     revenue     what hardware spending asks of revenue
 """

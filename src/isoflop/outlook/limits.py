@@ -2,7 +2,7 @@
 
 The report joins its unknowns by a copula of metalogs. Here each is a lognormal through its 10th and 90th percentile,
 joined by a Gaussian copula with the report's rank correlations: the bounds come within 0.3 orders of magnitude of the
-published ones (0.6 for latency, whose inputs are published in part), and a person can follow the arithmetic.
+published ones (latency: with the batch of today; see ``latency``), and a person can follow the arithmetic.
 """
 
 from __future__ import annotations
@@ -94,9 +94,10 @@ def data_limit(u: Unknowns, year: float = 2030.0) -> Array:
     return compute_of_tokens(effective_tokens(u, year))
 
 
-def latency_limit(u: Unknowns, _year: float = 2030.0) -> Array:
-    """FLOP of the largest run whose steps, one after another, fit into its months; the same in every year."""
-    return latency.largest_flops(u["run_seconds"], u["layer_seconds"], u["batch_tokens"])
+def latency_limit(u: Unknowns, year: float = 2030.0) -> Array:
+    """FLOP of the largest run whose steps, one after another, fit into its months, with the batch of today."""
+    speed = u["chip_peak"] * u["training_utilisation"] * u["chip_speed_growth"] ** (year - START)
+    return latency.wall_flops(u["run_seconds"], speed, u["batch_tokens"], layer_exponent=u["layer_exponent"])
 
 
 LIMITS: Mapping[str, Callable[[Unknowns, float], Array]] = {

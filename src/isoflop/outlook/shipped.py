@@ -178,7 +178,7 @@ def limits_outlook(*, year: float = 2030.0, draws: int = DRAWS, seed: int = 0, l
         spread(trend, level),
         float(np.mean(smallest >= trend)),
         longest_runs(),
-        (CORRELATED,),
+        (CORRELATED, _batch_of_today()),
     )
 
 
@@ -192,6 +192,14 @@ def longest_runs() -> tuple[LongestRun, ...]:
     }
     sets = (("hardware",), ("hardware", "algorithms"), ("hardware", "spending"), ("hardware", "algorithms", "spending"))
     return tuple(LongestRun(" + ".join(s), float(longest_run_years(*(rates[n] for n in s)))) for s in sets)
+
+
+def _batch_of_today() -> str:
+    headline = facts("limits2030_published")["latency, batch growing with size"]
+    return (
+        f"Latency is with the batch of today; the published headline, {headline['low']:.0e} to {headline['high']:.0e} "
+        "FLOP, lets the batch grow with the model, from a size that is not published."
+    )
 
 
 def _if_it_goes_on(now: float, basis: Basis) -> str:

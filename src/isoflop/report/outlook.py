@@ -127,7 +127,8 @@ def data_chart(made: DataOutlook) -> alt.LayerChart:
     names = [s.name for s in made.scenarios]
     scale, ticks = log_scale([1e11, 1e16])
     y = alt.Y("tokens:Q", title="Tokens of text", scale=scale, axis=alt.Axis(values=ticks, labelExpr=_say(theme.COUNT)))
-    x = alt.X("year:Q", title=None, scale=alt.Scale(domain=[2020, 2034]), axis=alt.Axis(format="d"))
+    axis = alt.Axis(format="d", values=list(range(2020, 2035, 2)))
+    x = alt.X("year:Q", title=None, scale=alt.Scale(domain=[2020, 2034]), axis=axis)
     colour = alt.Color("what:N", title=None, sort=names, scale=alt.Scale(domain=names))
     stock = alt.Chart(data(text)).encode(x=x)
     marks = [

@@ -15,7 +15,7 @@ function trimmed(value, digits) {
 function general(value, digits) {
   const text = exponent(value, digits - 1);
   const power = Number(text.split("e")[1]);
-  if (power >= -4) return String(rounded(value, digits));
+  if (power >= -4 && power < digits) return String(rounded(value, digits));
   return text.replace(/(\.\d*?)0+e/, "$1e").replace(".e", "e");
 }
 
@@ -34,6 +34,7 @@ export function exponent(value, digits) {
 export function count(value, digits = 3) {
   if (!Number.isFinite(value)) return String(value);
   if (value !== 0 && Math.abs(value) < 1e-3) return general(value, digits);
+  if (Math.abs(rounded(value, digits)) >= 1e18) return general(value, digits);
   for (const [letter, scale] of LETTERS) {
     if (Math.abs(rounded(value, digits)) >= scale) return grouped(trimmed(value / scale, digits)) + letter;
   }
