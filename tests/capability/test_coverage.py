@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -99,3 +103,26 @@ def test_what_leaves_the_spread_open_is_refused() -> None:
         forecast_coverage(100, [1, 2, 3, 4, 5], [0.5])
     with pytest.raises(BadInput, match="three values of coverage"):
         fit_power_of_attempts([1, 2, 3], [0.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize("deviation", [2.5, 3.0])
+def test_intervals_hold_for_log_normal_chances_which_no_family_of_the_average_has(deviation: float) -> None:
+    rng, held = np.random.default_rng(6), 0
+    for trial in range(7):
+        p = np.minimum(1, np.exp(rng.normal(-4, deviation, 128)))
+        forecast = forecast_coverage(100, rng.binomial(100, p), [1e4], draws=200, seed=trial)
+        held += bool(forecast.low[0] <= float((1 - (1 - p) ** 1e4).mean()) <= forecast.high[0])
+    assert held >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_every_row_of_the_page_s_study_of_coverage_is_computed() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs/capability.md").read_text(encoding="utf-8")
+    printed = subprocess.run(
+        [sys.executable, str(root / "benchmarks/coverage_study.py")], capture_output=True, text=True, check=True
+    ).stdout
+    assert len(printed.splitlines()) == 13
+    for row in printed.splitlines():
+        assert row in page

@@ -49,20 +49,23 @@ def forecast_two_step(
     form: str | Form = AVERAGE,
     level: float = 0.9,
     seed: int = 0,
+    loss: Forecast | None = None,
     **targets: ArrayLike,
 ) -> TwoStep:
     """Scores of runs not yet made: ``forecast_two_step(runs, accuracy, chance=0.25, N=7e9, D=2e12)``.
 
     runs: with the loss that both steps share. score: (runs,), NaN where not measured. form, targets: of the loss, as in
-    ``forecasting.forecast``. Raises BadInput for a score of another length, and what the two steps raise.
+    ``forecasting.forecast``. loss: the first step where it was made before, for another score. Raises BadInput for a
+    score of another length, and what the two steps raise.
     """
     seen = np.asarray(score, dtype=float)
     if seen.shape != (len(runs),):
         raise BadInput(
             f"One score a run is needed, NaN where it is not known; given: {seen.shape} for {len(runs)} runs."
         )
-    wanted: dict[str, Any] = dict(targets)
-    loss = forecast(runs, form=form, level=level, seed=seed, **wanted)
+    if loss is None:
+        wanted: dict[str, Any] = dict(targets)
+        loss = forecast(runs, form=form, level=level, seed=seed, **wanted)
     at = np.concatenate([-loss.loss, -loss.high, -loss.low])
     skill = forecast_skill(-runs.loss, seen, at, chance=chance, level=level, seed=seed)
     n = len(loss)

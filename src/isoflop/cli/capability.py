@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,24 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isoflop.cli import options as opt
+from isoflop.cli.frequency import frequency
+from isoflop.cli.quality import quality
+from isoflop.cli.two_step import two_step
 
 if TYPE_CHECKING:
-    import altair as alt
-
     from isoflop.capability.score_table import Scored
     from isoflop.capability.skill import SkillLaw
     from isoflop.capability.skill_forecast import SkillForecast
 
-app = typer.Typer(
-    name="capability",
-    help="What loss or compute buys: skills fitted, foretold, and jumps examined.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = opt.verbs("capability", "What loss or compute buys: skills fitted, foretold, and jumps examined.")
+app.command("two-step")(two_step)
+app.command("frequency")(frequency)
+app.command("quality")(quality)
 
-TableFile = Annotated[
-    Path, typer.Argument(metavar="TABLE", help="One row a model: .csv, .tsv, .parquet, .jsonl or .json.")
-]
 X = Annotated[str, typer.Option("--x", metavar="COLUMN", help="Column of the loss, the compute or the size.")]
 Scores = Annotated[
     list[str], typer.Option("--score", metavar="COLUMN", help="Column of scores between 0 and 1. Repeatable.")
@@ -39,16 +34,6 @@ Scale = Annotated[
     str,
     typer.Option("--scale", metavar="HOW", help="How --x is read: log, loss (less is better), linear, or auto."),
 ]
-Chance = Annotated[
-    float,
-    typer.Option(
-        "--chance",
-        metavar="G",
-        help="Score of guessing: 0.25 with four choices.",
-        parser=opt.number_within("--chance", 0, 0.99, "It is 1 over the number of choices."),
-    ),
-]
-Percent = Annotated[bool, typer.Option("--percent", help="The scores are percentages.")]
 FORM = "auto"
 
 
@@ -62,16 +47,16 @@ class Fitted:
 
 @app.command("fit")
 def fit(
-    table: TableFile,
+    table: opt.TableFile,
     x: X,
     score: Scores,
     task: Task = None,
-    chance: Chance = 0.0,
+    chance: opt.Chance = 0.0,
     form: Annotated[
         str, typer.Option("--form", metavar="F", help="sigmoid, logistic, exponential, or auto: all, the best first.")
     ] = FORM,
     scale: Scale = "auto",
-    percent: Percent = False,
+    percent: opt.Percent = False,
     where: opt.Where = None,
     figures: opt.Figures = None,
     json: opt.Json = False,
@@ -98,14 +83,14 @@ def fit(
 
 @app.command("forecast")
 def forecast(
-    table: TableFile,
+    table: opt.TableFile,
     x: X,
     score: Scores,
     at: Annotated[list[str], typer.Option("--at", metavar="X", help="Value of --x to forecast: 1e25. Repeatable.")],
     task: Task = None,
-    chance: Chance = 0.0,
+    chance: opt.Chance = 0.0,
     scale: Scale = "auto",
-    percent: Percent = False,
+    percent: opt.Percent = False,
     where: opt.Where = None,
     level: opt.Level = 0.9,
     seed: opt.Seed = 0,
@@ -140,7 +125,7 @@ def forecast(
 
 @app.command("emergence")
 def emergence(
-    table: TableFile,
+    table: opt.TableFile,
     x: Annotated[
         str | None,
         typer.Option("--x", metavar="COLUMN", help="Column of the loss, the compute or the size; for items, found."),
@@ -167,7 +152,7 @@ def emergence(
             parser=opt.number_within("--chance", 0, 0.99, "It is 1 over the number of choices."),
         ),
     ] = None,
-    percent: Percent = False,
+    percent: opt.Percent = False,
     where: opt.Where = None,
     seed: opt.Seed = 0,
     figures: opt.Figures = None,
@@ -186,7 +171,7 @@ def emergence(
 
 @app.command("observe")
 def observe(
-    table: TableFile,
+    table: opt.TableFile,
     x: X,
     benchmark: Annotated[
         list[str], typer.Option("--benchmark", metavar="COLUMN", help="Benchmark between 0 and 1. Repeat for each.")
@@ -200,9 +185,9 @@ def observe(
     family: Annotated[
         str | None, typer.Option("--family", metavar="COLUMN", help="Column of model families, a line for each.")
     ] = None,
-    chance: Chance = 0.0,
+    chance: opt.Chance = 0.0,
     raw: Annotated[bool, typer.Option("--raw", help="Components of the scores as they are, not standardised.")] = False,
-    percent: Percent = False,
+    percent: opt.Percent = False,
     where: opt.Where = None,
     json: opt.Json = False,
 ) -> None:
@@ -244,24 +229,10 @@ def _figures(
 ) -> list[str]:
     if folder is None:
         return []
+    from isoflop.cli.figures import write_charts
     from isoflop.report.capability import skill_chart
 
     return write_charts(folder, {label: skill_chart(*parts) for label, parts in wanted.items()})
-
-
-def write_charts(folder: Path, charts: Mapping[str, alt.TopLevelMixin]) -> list[str]:
-    """Each chart as a PNG named after its label; returns the paths and says them on stderr."""
-    import re
-
-    from isoflop.report.figures import save
-
-    opt.make_folder(folder)
-    wrote = []
-    for label, chart in charts.items():
-        name = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-").lower() or "chart"
-        wrote.append(str(save(chart, folder / f"{name}.png")))
-    opt.say(f"wrote {path}" for path in wrote)
-    return wrote
 
 
 def _law(rows: Scored, law: SkillLaw) -> dict[str, Any]:

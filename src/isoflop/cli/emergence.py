@@ -85,25 +85,15 @@ def _joined(asked: Asked) -> Table:
     table = read_table(asked.table, where=asked.where if asked.join is None else None)
     if asked.join is None:
         return table
-    other = read_table(asked.join)
-    for one in (table, other):
-        one.labels(asked.on)  # an unknown column is refused with those that are known
-    doubled = other.frame[asked.on].is_duplicated()
-    if doubled.any():
-        raise BadInput(
-            f"{asked.join} has several rows of {asked.on} = {other.frame[asked.on].filter(doubled)[0]}. One row a "
-            f"model is allowed. Keep one of them."
-        )
-    frame = table.frame.join(other.frame, on=asked.on, how="inner", suffix="_joined")
-    if frame.is_empty():
-        raise BadInput(f"No {asked.on} is in both {asked.table} and {asked.join}. Name another column with --on.")
-    note = f"{frame.height} of {len(table)} rows have a row of the same {asked.on} in {asked.join}."
+    from isoflop.cli.joining import joined
+
+    both = joined(table, read_table(asked.join), asked.on)
     if asked.where is None:
-        return Table(frame, str(asked.table), (note,))
+        return both
     from isoflop.runs.where import filter_rows
 
-    kept, said = filter_rows(frame, asked.where, str(asked.table))
-    return Table(kept, str(asked.table), (note, said))
+    kept, said = filter_rows(both.frame, asked.where, str(asked.table))
+    return Table(kept, str(asked.table), (*both.notes, said))
 
 
 def _of_scores(table: Table, asked: Asked) -> list[Examined]:
@@ -174,7 +164,7 @@ def _of_task(scores: Any, asked: Asked) -> Examined:
 def _draw(folder: Path | None, tasks: list[Examined]) -> list[str]:
     if folder is None:
         return []
-    from isoflop.cli.capability import write_charts
+    from isoflop.cli.figures import write_charts
     from isoflop.report.capability_emergence import emergence_chart
 
     return write_charts(

@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-app = typer.Typer(
-    name="inference",
-    help="Thinking longer: pass@k, its forecast, and the trade with training.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = opt.verbs("inference", "Thinking longer: pass@k, its forecast, and the trade with training.")
 
 ATTEMPTS = ("attempts", "n", "samples", "num_samples", "total")
 SUCCESSES = ("successes", "c", "correct", "num_correct", "passed")
@@ -250,7 +245,7 @@ def _ks(text: str | None, most: float, first: float = 1.0) -> Array:
 def _chart(folder: Path | None, measured: Coverage, forecast: CoverageForecast | None) -> list[str]:
     if folder is None:
         return []
-    from isoflop.cli.capability import write_charts
+    from isoflop.cli.figures import write_charts
     from isoflop.report.capability import coverage_chart
 
     return write_charts(folder, {"coverage": coverage_chart(measured, forecast)})

@@ -71,7 +71,7 @@ def _optimal(law: Law, flops: float) -> tuple[float, float]:
 def _draw(folder: Path | None, demand: Demand, trades: Sequence[Trade]) -> list[str]:
     if folder is None:
         return []
-    from isoflop.cli.capability import write_charts
+    from isoflop.cli.figures import write_charts
     from isoflop.report.capability_trade import trade_chart
 
     return write_charts(folder, {"trade": trade_chart(demand, trades)})

@@ -6,6 +6,9 @@
     U  = U_0 · kept + $/price of a token
     P  = C g q / 6 effective parameters times tokens,  u = U q g**share distinct effective tokens
 
+With a table of pools the gain of data and the kept share are those of the best filter at the run's own compute, draw by
+draw: the best pools, as many as pay for being repeated (Goyal et al. 2024, arXiv:2404.07177).
+
 and the loss is that of the best split of P under u (decide_law). A gain of data that is worth q everywhere is worth q
 times the compute, where data are not short and N and D are split anew.
 """
@@ -14,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from isoflop.planning.accelerators import Accelerator
-from isoflop.planning.decide_law import Best, LawDraws, best_split, loss_at
-from isoflop.planning.decide_options import Option
+from isoflop.planning.decide_law import LawDraws, best_split, loss_at
+from isoflop.planning.decide_options import Grade, Option
 
 Array = NDArray[np.float64]
 
@@ -129,43 +133,80 @@ def planned(world: World) -> Outcome:
 
 
 def spent(world: World, chosen: Sequence[Option], usd: Mapping[str, float]) -> Outcome:
-    """The best run after spending dollars by option. A filter is left out in the draws in which it would hurt."""
-    with_filters = _run(world, chosen, usd, filters=True)
-    keeping = [option for option in chosen if usd.get(option.name, 0.0) > 0 and f"{option.name}_keep" in world.values]
-    if not keeping or world.baseline.tokens_available is None:
-        return with_filters
-    without = _run(world, chosen, {k: v for k, v in usd.items() if k not in {o.name for o in keeping}}, filters=False)
-    better = without.loss < with_filters.loss
-    names = Outcome.__dataclass_fields__
-    return Outcome(**{n: np.where(better, getattr(without, n), getattr(with_filters, n)) for n in names})
+    """The best run after spending dollars by option. Of filters the best is taken in each draw, or none."""
+    paid = [option for option in chosen if usd.get(option.name, 0.0) > 0]
+    filters = [(option.name, _filters(world, option, usd[option.name])) for option in paid]
+    ways = [
+        dict(zip((name for name, _ in filters), cuts, strict=True)) for cuts in product(*(cuts for _, cuts in filters))
+    ]
+    best = _run(world, paid, usd, ways[0])
+    for way in ways[1:]:
+        other = _run(world, paid, usd, way)
+        better = other.loss < best.loss
+        names = Outcome.__dataclass_fields__
+        best = Outcome(**{n: np.where(better, getattr(other, n), getattr(best, n)) for n in names})
+    return best
 
 
-def _run(world: World, chosen: Sequence[Option], usd: Mapping[str, float], *, filters: bool) -> Outcome:
+@dataclass(frozen=True, eq=False)
+class _Filter:
+    """What an option does to the data at hand. gain: worth of a token that is kept; kept: share; passes: in which they
+    wear out, None as ever."""
+
+    gain: Array | float = 1.0
+    kept: Array | float = 1.0
+    passes: float | None = None
+
+
+_NONE = _Filter()
+
+
+def _filters(world: World, option: Option, usd: float) -> list[_Filter]:
+    """Ways in which the option can filter, none last; one that does nothing for options that are no filter."""
+    if option.effect != "data_gain":
+        return [_NONE]
+    if option.grades:
+        half = world.values[f"{option.name}_half_usd"]
+        cuts = range(1, len(option.grades))
+        return [*(_cut(option.grades[:many], usd / (usd + half)) for many in cuts), _NONE]
+    gain = _saturating(world, option.name, usd)
+    keep = world.values.get(f"{option.name}_keep")
+    if keep is None:
+        return [_Filter(gain)]
+    return [_Filter(gain, keep), *([] if world.baseline.tokens_available is None else [_NONE])]
+
+
+def _cut(kept: Sequence[Grade], done: Array) -> _Filter:
+    """The best grades alone, as far as the money sorts them out."""
+    shares = np.array([grade.share for grade in kept])
+    worth = float(shares @ [grade.worth for grade in kept] / shares.sum())
+    known = [grade.passes for grade in kept if grade.passes is not None]
+    passes = float(shares @ known / shares.sum()) if len(known) == len(kept) else None
+    return _Filter(1 + (worth - 1) * done, float(shares.sum()), passes)
+
+
+def _run(world: World, paid: Sequence[Option], usd: Mapping[str, float], way: Mapping[str, _Filter]) -> Outcome:
     flops, unique = world.baseline_flops, world.unique
-    spending = {option: usd.get(option.name, 0.0) for option in chosen if usd.get(option.name, 0.0) > 0}
-    for option, money in spending.items():
+    for option in paid:
         if option.effect == "flops":
-            flops = flops + money * world.flops_per_usd
-    method, tokens_share, data = np.ones(len(world)), np.ones(len(world)), np.ones(len(world))
-    for option, money in spending.items():
+            flops = flops + usd[option.name] * world.flops_per_usd
+    method, tokens_share, data, rate = np.ones(len(world)), np.ones(len(world)), np.ones(len(world)), world.repeat_rate
+    for option in paid:
         if option.effect == "data_gain":
-            data = data * _saturating(world, option.name, money)
-            unique = unique * world.values.get(f"{option.name}_keep", 1.0) if filters else unique
+            cut = way[option.name]
+            data, unique = data * cut.gain, unique * cut.kept
+            rate = rate if cut.passes is None else np.full(len(world), cut.passes)
         elif option.effect != "flops" and option.effect != "unique_tokens":
-            gain = _method_gain(world, option, money, flops)
+            gain = _method_gain(world, option, usd[option.name], flops)
             method = method * gain
             tokens_share = tokens_share * gain ** world.values.get("data_share", 0.5)
-    for option, money in spending.items():
+    for option in paid:
         if option.effect == "unique_tokens" and world.baseline.tokens_available is not None:
-            unique = unique + 1e9 * money / world.values["token_usd_per_billion"]
+            unique = unique + 1e9 * usd[option.name] / world.values["token_usd_per_billion"]
     worth = data * tokens_share
-    best = _best(world, flops * method * data, unique * worth)
+    best = best_split(world.law, flops * method * data, unique * worth, value=rate, repeats=world.repeats)
     params, tokens = np.exp(best.log_n) * tokens_share / method, np.exp(best.log_d) / worth
     return Outcome(best.loss, flops, params, tokens, unique, method, data)
-
-
-def _best(world: World, effective_flops: Array, effective_unique: ArrayLike) -> Best:
-    return best_split(world.law, effective_flops, effective_unique, value=world.repeat_rate, repeats=world.repeats)
 
 
 def _method_gain(world: World, option: Option, usd: float, flops: Array) -> Array:

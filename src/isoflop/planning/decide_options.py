@@ -84,14 +84,29 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Grade:
+    """Tokens at hand of one quality. share: of all of them. worth: of one, over the average of all; passes: in which
+    they wear out, in the sense of the law of repetition in use, or None for its own."""
+
+    name: str
+    share: float
+    worth: float
+    passes: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
-    """One way to spend the budget. effect: what the money changes, see facts/options.toml."""
+    """One way to spend the budget. effect: what the money changes, see facts/options.toml.
+
+    grades: of a data_gain, the tokens at hand by quality, best first; none where NAME_gain and NAME_keep say it.
+    """
 
     name: str
     label: str
     what: str
     effect: str
     source: str
+    grades: tuple[Grade, ...] = ()
 
 
 def options(names: Sequence[str] | None = None, overrides: Path | None = None) -> tuple[Option, ...]:
@@ -110,7 +125,42 @@ def _option(row: Fact) -> Option:
             f"The option '{row['name']}' has the effect '{row['effect']}'. Known: {', '.join(EFFECTS)}."
             f"{did_you_mean(str(row['effect']), EFFECTS)}"
         )
-    return Option(row["name"], row["label"], row["what"], row["effect"], row["source"])
+    return Option(row["name"], row["label"], row["what"], row["effect"], row["source"], _grades(row))
+
+
+_POOL = '{ name = "best", tokens = 1e11, worth = 1.5, passes = 4 }'
+"""A pool as it is written."""
+
+
+def _grades(row: Fact) -> tuple[Grade, ...]:
+    """The pools of a row, tokens as shares and worth over the average, best first."""
+    pools = row.get("pools", [])
+    if not pools:
+        return ()
+    name = row["name"]
+    if row["effect"] != "data_gain" or len(pools) < 2:
+        raise BadInput(
+            f"The option '{name}' has {len(pools)} pools and the effect '{row['effect']}'. A table of pools goes with "
+            f"data_gain and has at least two rows such as {_POOL}."
+        )
+    for pool in pools:
+        _refuse_pool(name, pool)
+    pools = sorted(pools, key=lambda pool: -pool["worth"])
+    tokens = sum(pool["tokens"] for pool in pools)
+    mean = sum(pool["tokens"] * pool["worth"] for pool in pools) / tokens
+    return tuple(Grade(p["name"], p["tokens"] / tokens, p["worth"] / mean, p.get("passes")) for p in pools)
+
+
+def _refuse_pool(option: str, pool: object) -> None:
+    known = {"name", "tokens", "worth", "passes"}
+    needed = known - {"passes"}
+    if not isinstance(pool, Mapping) or not needed <= set(pool) <= known:
+        seen = ", ".join(pool) if isinstance(pool, Mapping) else str(pool)
+        raise BadInput(f"A pool of '{option}' has {seen}. Needed are name, tokens and worth; passes may be: {_POOL}.")
+    for key in known - {"name"}:
+        value = pool.get(key, 1.0)
+        if not (isinstance(value, (int, float)) and 0 < value < np.inf):
+            raise BadInput(f"The pool '{pool['name']}' of '{option}' has {key} = {value!r}. It must be positive.")
 
 
 def unknown(name: str, overrides: Path | None = None) -> Unknown:
@@ -165,7 +215,14 @@ def relevant(
     effects = {option.effect for option in chosen}
     names: list[str] = []
     for option in chosen:
-        if option.effect in ("data_gain", "compute_gain"):
+        if option.grades:
+            names.append(f"{option.name}_half_usd")
+            if not limited:
+                raise BadInput(
+                    f"The pools of '{option.name}' say how the tokens at hand differ, and how many there are is not "
+                    "said. Give them, all pools together: --tokens-available 300B."
+                )
+        elif option.effect in ("data_gain", "compute_gain"):
             names += [f"{option.name}_gain", f"{option.name}_half_usd"]
             if limited and option.effect == "data_gain" and f"{option.name}_keep" in facts("unknowns", overrides):
                 names.append(f"{option.name}_keep")
