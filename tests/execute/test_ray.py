@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from deeds import begun, counted_once, deed, pids, until, until_all_end
+from kills import (
+    ends_counted_once,
+    jobs_of_a_killed_command,
+    running,
+    taken_over,
+    wrapper_killed_and_submitted_again,
+)
 
 from isoflop.execute import Job, JobState, Resources, log_tail
 
@@ -24,53 +29,21 @@ def test_jobs_side_by_side_are_counted_once_each(open_ray, tmp_path):
 
 def test_a_killed_ray_worker_costs_no_more_than_a_restart(open_ray, ray, tmp_path):
     executor = open_ray()
-    job = deed(tmp_path, "a", seconds=1.5)
-    handle = executor.submit(job)
-    until(lambda: begun(job))
+    job, handle = running(executor, tmp_path, seconds=1.5)
     ray.kill([int(parent(pids(job)["wrapper"]))])
-    assert until_all_end(executor, [handle]) == {JobState.SUCCEEDED}
-    assert counted_once([job])
+    assert ends_counted_once(executor, job, handle)
 
 
 @pytest.mark.slow
 def test_a_killed_wrapper_is_a_failed_job_that_can_be_submitted_again(open_ray, tmp_path):
-    executor = open_ray(vanish_seconds=1.0)
-    job = deed(tmp_path, "a", seconds=1.5)
-    handle = executor.submit(job)
-    until(lambda: begun(job))
-    os.kill(pids(job)["wrapper"], 9)
-    assert until_all_end(executor, [handle]) == {JobState.FAILED}
-    assert until_all_end(executor, [executor.submit(job)]) == {JobState.SUCCEEDED}
-    assert counted_once([job])
-
-
-COORDINATOR = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from deeds import deed
-from isoflop.execute import open_executor
-folder = Path(sys.argv[2])
-options = {"address": sys.argv[3], "refresh_seconds": 0.05, "look_seconds": 0.1}
-executor = open_executor("ray", options, folder=folder / "notes")
-handles = [executor.submit(deed(folder, str(number), seconds=4.0)) for number in range(3)]
-while True:
-    print([executor.poll(handle).state.value for handle in handles], flush=True)
-    time.sleep(0.02)
-"""
+    wrapper_killed_and_submitted_again(open_ray(vanish_seconds=1.0), tmp_path)
 
 
 @pytest.mark.slow
 def test_the_next_command_takes_over_the_jobs_of_a_killed_one(open_ray, ray, tmp_path):
-    jobs = [deed(tmp_path, str(number), seconds=4.0) for number in range(3)]
-    command = [*ray.prefix, sys.executable, "-c", COORDINATOR, str(Path(__file__).parent), str(tmp_path), ray.address]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as coordinator:
-        until(lambda: any(map(begun, jobs)))
-        coordinator.kill()
-    executor = open_ray()
-    assert until_all_end(executor, [executor.submit(job) for job in jobs]) == {JobState.SUCCEEDED}
-    assert counted_once(jobs)
-    assert all(len(list((job.directory / ".attempts").glob("*.json"))) == 1 for job in jobs)
+    options = {"address": ray.address}
+    jobs = jobs_of_a_killed_command(tmp_path, "ray", options, count=3, seconds=4.0, prefix=ray.prefix)
+    assert taken_over(open_ray(), jobs)
 
 
 def test_runs_that_share_a_gpu_get_it_by_halves(open_ray, tmp_path):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deeds import begun, counted_once, deed, pids, until, until_all_end
+from deeds import counted_once, deed, until, until_all_end
+from kills import (
+    attempts,
+    ends_counted_once,
+    jobs_of_a_killed_command,
+    running,
+    taken_over,
+    wrapper_killed_and_submitted_again,
+)
 from real_clusters import SlurmHere, started
 
 from isoflop.errors import ExecutorError
@@ -47,93 +52,48 @@ def test_a_controller_killed_just_after_a_submission_costs_no_job_and_repeats_no
 @pytest.mark.slow
 def test_running_jobs_are_followed_while_the_controller_is_dead(open_slurm, slurm, tmp_path):
     executor = open_slurm()
-    job = deed(tmp_path, "a", seconds=2.0)
-    handle = executor.submit(job)
-    until(lambda: executor.poll(handle).state is JobState.RUNNING)
+    job, handle = running(executor, tmp_path, seconds=2.0)
     slurm.kill_controller()
     try:
-        assert until_all_end(executor, [handle]) == {JobState.SUCCEEDED}
+        assert ends_counted_once(executor, job, handle)
     finally:
         slurm.start_controller()
-    assert counted_once([job])
 
 
 @pytest.mark.slow
 def test_a_job_outlives_the_daemon_of_its_machine(open_slurm, slurm, tmp_path):
     executor = open_slurm()
-    job = deed(tmp_path, "a", seconds=1.0)
-    handle = executor.submit(job)
-    until(lambda: executor.poll(handle).state is JobState.RUNNING)
+    job, handle = running(executor, tmp_path, seconds=1.0)
     slurm.kill_daemon()
     slurm.start_daemon()
-    assert until_all_end(executor, [handle]) == {JobState.SUCCEEDED}
-    assert counted_once([job])
+    assert ends_counted_once(executor, job, handle)
 
 
 @pytest.mark.slow
 def test_a_job_that_slurm_asks_to_stop_saves_and_goes_on(open_slurm, slurm, tmp_path):
     executor = open_slurm()
-    job = deed(tmp_path, "a", seconds=2.0)
-    handle = executor.submit(job)
-    until(lambda: begun(job))
-    number = slurm.say("squeue", "-h", "--array", "-o", "%i").split()[0]
-    slurm.say("scancel", "--batch", "--signal=TERM", number)  # what --signal does before the time limit
-    assert until_all_end(executor, [handle]) == {JobState.SUCCEEDED}
-    assert counted_once([job])
-    assert len(list((job.directory / ".attempts").glob("*.json"))) == 2
+    job, handle = running(executor, tmp_path, seconds=2.0)
+    slurm.say("scancel", "--batch", "--signal=TERM", first_number(slurm))  # what --signal does before the time limit
+    assert ends_counted_once(executor, job, handle)
+    assert attempts(job) == 2
 
 
 @pytest.mark.slow
 def test_a_job_that_slurm_requeues_goes_on_and_is_counted_once(open_slurm, slurm, tmp_path):
     executor = open_slurm()
-    job = deed(tmp_path, "a", seconds=2.0)
-    handle = executor.submit(job)
-    until(lambda: begun(job))
-    number = slurm.say("squeue", "-h", "--array", "-o", "%i").split()[0]
-    slurm.say("scontrol", "requeue", number)
-    assert until_all_end(executor, [handle]) == {JobState.SUCCEEDED}
-    assert counted_once([job])
+    job, handle = running(executor, tmp_path, seconds=2.0)
+    slurm.say("scontrol", "requeue", first_number(slurm))
+    assert ends_counted_once(executor, job, handle)
 
 
 @pytest.mark.slow
 def test_a_killed_wrapper_is_a_failed_job_that_can_be_submitted_again(open_slurm, tmp_path):
-    executor = open_slurm(vanish_seconds=1.0)
-    job = deed(tmp_path, "a", seconds=1.5)
-    handle = executor.submit(job)
-    until(lambda: begun(job))
-    os.kill(pids(job)["wrapper"], 9)
-    assert until_all_end(executor, [handle]) == {JobState.FAILED}
-    assert "vanished" in executor.poll(handle).detail
-    assert until_all_end(executor, [executor.submit(job)]) == {JobState.SUCCEEDED}
-    assert counted_once([job])
-
-
-COORDINATOR = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from deeds import deed
-from isoflop.execute import open_executor
-folder = Path(sys.argv[2])
-options = {"refresh_seconds": 0.05, "look_seconds": 0.1}
-executor = open_executor("slurm", options, folder=folder / "notes")
-handles = [executor.submit(deed(folder, str(number), seconds=1.5)) for number in range(6)]
-while True:
-    print([executor.poll(handle).state.value for handle in handles], flush=True)
-    time.sleep(0.02)
-"""
+    assert "vanished" in wrapper_killed_and_submitted_again(open_slurm(vanish_seconds=1.0), tmp_path)
 
 
 def test_the_next_command_takes_over_the_jobs_of_a_killed_one(open_slurm, tmp_path):
-    jobs = [deed(tmp_path, str(number), seconds=1.5) for number in range(6)]
-    command = [sys.executable, "-c", COORDINATOR, str(Path(__file__).parent), str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as coordinator:
-        until(lambda: any(map(begun, jobs)))
-        coordinator.kill()
-    executor = open_slurm()
-    assert until_all_end(executor, [executor.submit(job) for job in jobs]) == {JobState.SUCCEEDED}
-    assert counted_once(jobs)
-    assert all(len(list((job.directory / ".attempts").glob("*.json"))) == 1 for job in jobs)
+    jobs = jobs_of_a_killed_command(tmp_path, "slurm", {}, count=6, seconds=1.5)
+    assert taken_over(open_slurm(), jobs)
 
 
 def test_a_partition_that_does_not_exist_is_told_in_slurms_words(open_slurm, tmp_path):
@@ -187,4 +147,9 @@ def test_a_job_longer_than_its_time_limit_is_done_in_several_parts(open_slurm: o
         time.sleep(0.2)
     assert executor.poll(handle) == JobStatus(JobState.SUCCEEDED, 0)
     assert counted_once([job])
-    assert len(list((job.directory / ".attempts").glob("*.json"))) >= 2
+    assert attempts(job) >= 2
+
+
+def first_number(slurm: SlurmHere) -> str:
+    """The number that Slurm gave the first job of its queue."""
+    return slurm.say("squeue", "-h", "--array", "-o", "%i").split()[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,12 @@ from isoflop.train.trunk import Stopped, Trunk
 SHORT = replace(TINY, branch_tokens=(64 * 20, 64 * 40))
 Opener = Callable[[Path], Checkpoints]
 
+pytestmark = pytest.mark.usefixtures("keep_compiled")
+
 
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
     return load_corpus(TEXT)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def keep_compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
-    yield
-    jax.config.update("jax_compilation_cache_dir", before)
 
 
 def whole(directory: Path) -> Checkpoints:
@@ -99,7 +92,10 @@ def test_a_newest_checkpoint_cut_in_half_gives_way_to_the_one_before_and_says_so
     for number, name in enumerate(path.name for path in newest_files(opened, tmp_path / "files")):
         directory = tmp_path / str(number)
         two_saved(opened, directory)
-        path = newest_files(opened, directory)[number]
+        files = newest_files(opened, directory)
+        path = files[
+            min(number, len(files) - 1)
+        ]  # a sharded checkpoint has a file more or less from one save to the next
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         saved = opened(directory).load(state(0))
         assert saved is not None, name

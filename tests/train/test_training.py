@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,20 +27,12 @@ from isoflop.train.worker import lock
 
 RESULT = ("params", "tokens", "loss", "loss_se", "run_id", "trunk")
 
+pytestmark = pytest.mark.usefixtures("keep_compiled")
+
 
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
     return load_corpus(TEXT)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def keep_compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """These tests build the same two programs thirty times."""
-    before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
-    yield
-    jax.config.update("jax_compilation_cache_dir", before)
 
 
 def never() -> bool:

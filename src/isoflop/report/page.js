@@ -33,6 +33,7 @@
       tooltip: { theme: dark.matches ? "dark" : "light" },
     };
     const result = await vegaEmbed(room, fitted(spec, width), options);
+    room.querySelector("summary")?.setAttribute("aria-label", "Save this chart");
     figure.previous?.finalize();
     figure.previous = result;
     figure.drawnWidth = width;

@@ -73,13 +73,15 @@ def epochs_chart(worth: pl.DataFrame, lines: pl.DataFrame, *, title: str) -> Cha
     y = alt.Y("share:Q", title="Worth of a token, to a fresh one", scale=alt.Scale(zero=False), axis=PERCENT)
     named = sorted({row["what"] for row in laws})
     dash = alt.StrokeDash(
-        "what:N", scale=alt.Scale(domain=named, range=[[1, 0], [5, 4]]), legend=alt.Legend(title=None)
+        "what:N",
+        scale=alt.Scale(domain=named, range=[[1, 0], [5, 4]]),
+        legend=alt.Legend(title="Law", columns=1, symbolType="stroke", symbolSize=250, symbolStrokeWidth=2),
     )
     layers = [
         alt.Chart(data([{"share": 1.0}])).mark_rule(style="reference", strokeDash=[2, 3]).encode(y=y),
         alt.Chart(data(laws)).mark_line(style="forecast", clip=True).encode(x=x, y=y, strokeDash=dash),
         alt.Chart(data(dots))
-        .mark_point(style="halo", size=70)
+        .mark_point(style="halo", size=70, opacity=0.85)
         .encode(x=x, y=y, color=colour_by("params", values(dots, "params")), tooltip=["epochs:Q", "share:Q"]),
     ]
     said = "Dots: runs; fresh tokens read off runs of the same size that repeated nothing. Lines: D'/D of the law."
@@ -92,10 +94,9 @@ def estimates_chart(estimates: pl.DataFrame, truth: float, lowest: float, *, lev
     marks = [{"value": truth, "label": f"entropy rate {truth:.4f}"}, {"value": lowest, "label": "lowest loss"}]
     x = alt.X("value:Q", title="Nats per token", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=6))
     y = alt.Y("what:N", title=None, sort=[row["what"] for row in rows], axis=alt.Axis(labelLimit=240))
-    rules = alt.Chart(data(marks))
     layers = [
-        rules.mark_rule(style="reference", strokeDash=[5, 4]).encode(x=x),
-        rules.mark_text(style="note", align="left", dx=4, baseline="top").encode(x=x, y=alt.value(0), text="label:N"),
+        alt.Chart(data(marks)).mark_rule(style="reference", strokeDash=[5, 4]).encode(x=x),
+        *_labels_inside(marks, values(rows, "low", "high"), x),
         alt.Chart(data(rows)).mark_rule(strokeWidth=3, style="forecast").encode(x=alt.X("low:Q"), x2="high:Q", y=y),
         alt.Chart(data(rows)).mark_point(style=["halo", "forecast"], size=90).encode(x=x, y=y),
     ]
@@ -106,6 +107,20 @@ def estimates_chart(estimates: pl.DataFrame, truth: float, lowest: float, *, lev
         f"E with its {level:.0%} interval, by two ways, from the same runs.",
         height=SHORT,
     )
+
+
+def _labels_inside(marks: Rows, numbers: Sequence[float], x: alt.X) -> list[alt.Chart]:
+    """The labels of vertical rules, each on the side of its rule that has more room."""
+    middle = (min(numbers) + max(numbers)) / 2
+    base = alt.Chart(data([{**mark, "early": mark["value"] <= middle} for mark in marks]))
+    return [
+        base.transform_filter("datum.early")
+        .mark_text(style="note", align="left", dx=4, baseline="top")
+        .encode(x=x, y=alt.value(0), text="label:N"),
+        base.transform_filter("!datum.early")
+        .mark_text(style="note", align="right", dx=-4, baseline="top")
+        .encode(x=x, y=alt.value(0), text="label:N"),
+    ]
 
 
 def descent_chart(runs: pl.DataFrame, truth: float) -> Chart:

@@ -1,0 +1,142 @@
+"""Where a report's runs come from: a store, which knows runs that failed and forecasts on record, or a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoflop.errors import BadInput, did_you_mean
+from isoflop.runs.table import Runs
+from isoflop.workbench.reporting import RunLine, Studied
+
+SUFFIXES = (".sqlite", ".sqlite3", ".db")
+INSIDE = "study.sqlite"
+ENDED_BADLY = ("failed", "diverged")
+DEMONSTRATION = ("ladder", "target")
+"""The two studies of a demonstration's store: the second is what the first foretells, and is not fitted."""
+
+
+def store_at(path: Path) -> Path | None:
+    """The store at a path or in a study's folder; None for a table. Raises BadInput for a store that is not there."""
+    place = path / INSIDE if path.is_dir() else path
+    if place.suffix not in SUFFIXES:
+        return None
+    if not place.exists():
+        raise BadInput(f"There is no store at {place}. Give the folder of a study, a store, or a table of runs.")
+    return place
+
+
+def from_store(path: Path, study: str | None = None) -> Studied:
+    """A study of a store, with its failed and diverged runs and its forecasts.
+
+    Raises BadInput where the store has several studies and none is named, and for a name that it does not have.
+    """
+    from isoflop.store import open_store
+
+    with open_store(path) as store:
+        name = _chosen(store.studies(), study, path)
+        also = DEMONSTRATION[1] if (name, *store.studies()) == (DEMONSTRATION[0], *DEMONSTRATION) else None
+        runs, every = store.runs(name), store.runs(name, diverged=True)
+        planned = {run.run_id: run for run in store.planned_runs(name)}
+        records = tuple(row for each in (name, also) if each for row in _records(store, each))
+        targets = _lines(store.runs(also), {}) if also else ()
+    lines = _lines(every, {run_id: (run.state, run.note) for run_id, run in planned.items()})
+    recorded = {line.name for line in lines}
+    waiting = tuple(_planned(run) for run_id, run in planned.items() if run_id not in recorded)
+    left = sum(line.state == "diverged" for line in lines)
+    notes = (f"{left} of {len(lines)} runs diverged and are left out of the law.",) if left else ()
+    kept, said = usable(runs)
+    title = path.parent.name if path.name == INSIDE and name == "study" else name
+    return Studied(title or name, str(path), kept, (*lines, *waiting, *targets), records, (*notes, *said))
+
+
+def from_table(runs: Runs, path: Path) -> Studied:
+    """A table as it was read, its rows without a usable loss and those that say they diverged listed and left out."""
+    kept, said = usable(runs)
+    return Studied(path.stem, str(path), kept, _lines(runs, {}), (), (*runs.notes, *said))
+
+
+def usable(runs: Runs) -> tuple[Runs, tuple[str, ...]]:
+    """The runs that a law may use, and what is said of the others."""
+    if not len(runs):
+        return runs, ()
+    good = np.isfinite(runs.loss) & (runs.loss > 0) & (runs.params > 0) & (runs.tokens > 0)
+    ended = np.array([str(state).lower() in ENDED_BADLY for state in _column(runs, "status")])
+    kept = good & ~ended
+    if kept.all():
+        return runs, ()
+    parts = [(~good, "no usable loss"), (good & ended, "a status that says they failed or diverged")]
+    said = [f"{int(rows.sum())} of {len(runs)} runs have {why} and are left out." for rows, why in parts if rows.any()]
+    return runs.take(kept), tuple(said)
+
+
+def _chosen(names: tuple[str, ...], study: str | None, path: Path) -> str:
+    if study is not None:
+        if study not in names:
+            known = ", ".join(names) or "none"
+            raise BadInput(f"No study '{study}' in {path}. Known: {known}.{did_you_mean(study, names)}")
+        return study
+    if names == DEMONSTRATION:
+        return DEMONSTRATION[0]
+    if len(names) != 1:
+        said = f"the studies {', '.join(names)}" if names else "no study"
+        raise BadInput(f"{path} has {said}. Name one with --study." if names else f"{path} has {said} yet.")
+    return names[0]
+
+
+def _column(runs: Runs, name: str) -> list[Any]:
+    return runs.frame[name].to_list() if name in runs.frame.columns else [None] * len(runs)
+
+
+def _lines(runs: Runs, known: Mapping[str, tuple[str, str]]) -> tuple[RunLine, ...]:
+    if not len(runs):
+        return ()
+    names = [str(name) if name is not None else f"row {i}" for i, name in enumerate(_column(runs, "run_id"), 1)]
+    lines = []
+    for i, (name, status, error) in enumerate(
+        zip(names, _column(runs, "status"), _column(runs, "loss_se"), strict=True)
+    ):
+        state, note = known.get(name, ("done", ""))
+        loss = _finite(runs.loss[i])
+        if str(status).lower() in ENDED_BADLY:
+            state = str(status).lower()
+        elif loss is None and state == "done":
+            state, note = "failed", note or "It has no loss."
+        N, D, C = (_finite(values[i]) for values in (runs.params, runs.tokens, runs.flops))
+        lines.append(RunLine(name, N, D, C, loss, _finite(error), state, note))
+    return tuple(lines)
+
+
+def _planned(run: Any) -> RunLine:
+    """A run that has no result yet, with its size where its plan names it."""
+    N, D = (_finite(run.spec.get(name)) for name in ("params", "tokens"))
+    return RunLine(run.run_id, N, D, 6 * N * D if N and D else None, None, None, run.state, run.note)
+
+
+def _records(store: Any, study: str) -> list[dict[str, Any]]:
+    """Forecasts with the first score of each."""
+    scores: dict[str, Mapping[str, Any]] = {}
+    for score in store.scores(study):
+        scores.setdefault(score.digest, score.content)
+    rows = []
+    for record in store.forecasts(study):
+        told, scored = record.content, scores.get(record.digest, {})
+        low, high, measured = (_finite(value) for value in (told.get("low"), told.get("high"), scored.get("measured")))
+        loss = _finite(told.get("loss"))
+        row: dict[str, Any] = {name: _finite(told.get(name)) for name in ("params", "tokens")}
+        row |= {"loss": loss, "measured": measured}
+        row["made_at"] = record.made_at[:19]
+        row["span"] = f"[{low:.4f}, {high:.4f}]" if low is not None and high is not None else None
+        row["missed"] = f"{loss / measured - 1:+.2%}" if loss and measured else None
+        rows.append(row)
+    return rows
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
+        return None
+    return float(value) if math.isfinite(value) else None
