@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test check test-slow bench bench-gpu docs clean
+.PHONY: help demo test check test-slow bench bench-gpu docs screenshots clean
 
 help:
 	@echo "make demo       train a ladder, forecast a larger run, train it, score the forecast (6 minutes)"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench      speed and accuracy beside the field's usual tools"
 	@echo "make bench-gpu  what wants a GPU: MFU, several small runs on one device, an isoFLOP study; says why where there is none"
 	@echo "make docs       regenerate what is generated in docs/"
+	@echo "make screenshots  photograph every page into docs/figures (needs chromium)"
 
 # An installed set is stamped by the pyproject it was made from, so a second call costs nothing.
 $(VENV)/.demo: pyproject.toml
@@ -55,6 +56,9 @@ bench-gpu: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli_reference.py
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python docs/make_screenshots.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

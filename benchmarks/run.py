@@ -34,6 +34,7 @@ def main() -> int:
         ("active_design.py", []),
         ("campaign_speed.py", []),
         ("stream_text.py", []),
+        ("page_speed.py", []),
     ):
         print(f"\n== {name.removesuffix('.py').replace('_', ' ')} ==", flush=True)
         if subprocess.run([sys.executable, str(HERE / name), *arguments], check=False).returncode:

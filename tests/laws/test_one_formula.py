@@ -81,13 +81,15 @@ def test_working_parameters_give_the_same_loss_as_natural_ones(form: Form) -> No
     assert by_solver == pytest.approx(by_law, rel=1e-9, abs=1e-9)
 
 
+POINTS = 2000
+"""A law, drawn over the usual range of its variables."""
 LAWS = [*published_laws().values(), *(Law(form, typical_constants(form), name=form.name) for form in FORMS.values())]
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_the_generated_javascript_agrees_with_python_to_one_part_in_1e9(law: Law) -> None:
     engine = pytest.importorskip("py_mini_racer").MiniRacer()
-    points = typical_points(law.form.variables, 500, seed=2)
+    points = typical_points(law.form.variables, POINTS, seed=2)
     rows = np.stack(list(points.values()), axis=1).tolist()
     own = engine.eval(f"JSON.stringify({json.dumps(rows)}.map(r => ({law.javascript})(...r)))")
     general = f"({form_javascript(law.form)})({json.dumps(dict(law.constants))}, ...r)"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from isoflop.workbench.ladder_plan import LadderPlan
     from isoflop.workbench.progress import CampaignProgress
 
+STUDY_PAGE = "study.html"
 PLAIN_EVERY = 15.0
 """Seconds between lines of progress where the output is no terminal."""
 
@@ -54,7 +55,20 @@ def demo(
             folder, view, minutes=minutes, seed=seed, accelerator=accelerator, devices=devices, budget_usd=usd
         )
         result = dict(done.result)
+    _write_study_page(folder)
     _conclude(result, folder, json)
+
+
+def _write_study_page(folder: Path) -> None:
+    """The study as a page that opens from disk; what is there already stays."""
+    if (folder / STUDY_PAGE).exists():
+        return
+    from isoflop.report.writing import write_atomically
+    from isoflop.web.app import render
+    from isoflop.web.study import study_view
+
+    opt.say(["Writing the study's page (its backtest takes about 20 s)…"])
+    write_atomically(folder / STUDY_PAGE, render([study_view(folder)], title="isoflop demo").encode())
 
 
 def _conclude(result: Mapping[str, Any], folder: Path, as_json: bool) -> None:
@@ -65,7 +79,8 @@ def _conclude(result: Mapping[str, Any], folder: Path, as_json: bool) -> None:
     from isoflop.units import format_count, format_flops
 
     if as_json:
-        print_json({**result, "report": str(folder / "report.html"), "figures": str(folder / "figures")})
+        places = {"report": "report.html", "figures": "figures", "study_page": STUDY_PAGE}
+        print_json({**result, **{name: str(folder / place) for name, place in places.items()}})
         return
     record, score = result["forecast"], result["score"]
     console = Console(highlight=False)
@@ -90,7 +105,13 @@ def _conclude(result: Mapping[str, Any], folder: Path, as_json: bool) -> None:
         console.print(Text(f"    {_split(plan)}"), soft_wrap=True)
         if plan["bill"]:
             console.print(Text(f"    {_bill(plan['bill'])}"), soft_wrap=True)
-    console.print(Text(f"\nReport: {folder / 'report.html'}   Figures: {folder / 'figures'}"), soft_wrap=True)
+    console.print(Text("\nOpen next", style="bold"))
+    for line in (
+        f"  study page  {folder / STUDY_PAGE}   (while a ladder trains: isoflop serve FOLDER)",
+        f"  report      {folder / 'report.html'}",
+        f"  figures     {folder / 'figures'}",
+    ):
+        console.print(Text(line), soft_wrap=True)
 
 
 def _split(plan: Mapping[str, Any]) -> str:

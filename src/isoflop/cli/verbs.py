@@ -57,6 +57,11 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "capability": Verb("capability:app", "What loss buys in skill; whether a jump is real"),
         "inference": Verb("inference:app", "Thinking longer: pass@k, its forecast, its price"),
     },
+    "Show": {
+        "page": Verb("page:page", "Write the pages as one file: the dial, decisions, lessons"),
+        "serve": Verb("serve:serve", "Show the pages and a live study in the browser"),
+        "report": Verb("report:report", "Write a study up: HTML, Markdown, figures, manifest"),
+    },
 }
 
 

@@ -14,6 +14,7 @@ from isoflop.capability.extrapolate import CoverageForecast
 from isoflop.capability.score_table import Scored
 from isoflop.capability.skill import SkillLaw
 from isoflop.capability.skill_forecast import SkillForecast
+from isoflop.report import grammar
 from isoflop.report.grammar import Rows, data, finish, log_scale
 from isoflop.units import format_count
 
@@ -36,7 +37,7 @@ def skill_chart(
         for at, value in zip(rows.axis.column_values(grid).tolist(), law(grid).tolist(), strict=True)
     ]
     seen: Rows = _pairs(rows.axis, rows.x, rows.score)
-    y = alt.Y("score:Q", title=f"Score: {rows.label}", axis=alt.Axis(format=SHARE), scale=alt.Scale(nice=False))
+    y = alt.Y("score:Q", title=f"Score: {rows.label}", axis=alt.Axis(format=SHARE), scale=alt.Scale(nice=True))
     dash = alt.StrokeDash("form:N", legend=alt.Legend(title="law") if len(laws) > 1 else None)
     layers = [
         alt.Chart(data(lines)).mark_line(style="reference", strokeWidth=1.6).encode(x=axis, y=y, strokeDash=dash),
@@ -66,7 +67,7 @@ def _skill_title(rows: Scored, laws: Sequence[SkillLaw], forecast: SkillForecast
         low, high = 100 * float(forecast.low[-1]), 100 * float(forecast.high[-1])
         return f"{rows.label}: {100 * forecast.mean[-1]:.0f} % is forecast, between {low:.0f} and {high:.0f} %"
     best = min(laws, key=lambda law: law.sd)
-    return f"{rows.label}: the {best.form} leaves {100 * best.sd:.1f} points open at a given {rows.axis.column}"
+    return f"{rows.label}: the {best.form} leaves {100 * best.sd:.1f} points open at a given {spoken(rows.axis.column)}"
 
 
 def _skill_subtitle(rows: Scored, forecast: SkillForecast | None) -> str:
@@ -78,14 +79,27 @@ def _skill_subtitle(rows: Scored, forecast: SkillForecast | None) -> str:
 
 def x_axis(axis: Axis, x: Array, column: str = "x") -> alt.X:
     """The column's own values along the horizontal, growing in skill to the right."""
-    values = axis.column_values(x)
+    values, named = axis.column_values(x), grammar.TITLES.get(axis.column, axis.column)
     if axis.scale == "log":
         scale, ticks = log_scale(values.tolist())
         label = "replace(format(datum.value, '.2~e'), '+', '')"
         options = {"values": ticks} if ticks else {"tickCount": 6}
-        return alt.X(f"{column}:Q", scale=scale, axis=alt.Axis(title=axis.column, labelExpr=label, **options))
+        return alt.X(
+            f"{column}:Q",
+            scale=scale,
+            axis=alt.Axis(title=named, labelExpr=label, **options),
+        )
     scale = alt.Scale(zero=False, nice=False, reverse=axis.scale == "loss", padding=12)
-    return alt.X(f"{column}:Q", scale=scale, axis=alt.Axis(title=axis.column, tickCount=7, format=".3~f"))
+    return alt.X(
+        f"{column}:Q",
+        scale=scale,
+        axis=alt.Axis(title=named, tickCount=7, format=".3~f"),
+    )
+
+
+def spoken(column: str) -> str:
+    """A column in a sentence."""
+    return {"flops": "compute", "params": "size", "tokens": "number of tokens"}.get(column, column)
 
 
 def _pairs(axis: Axis, x: Array, score: Array) -> Rows:

@@ -22,7 +22,11 @@ def trade_chart(demand: Demand, trades: Sequence[Trade]) -> alt.LayerChart:
         for one in trades
         for i, (a, b) in enumerate(one.curve.tolist())
     ]
-    best: Rows = [{"training": one.training, "serving": one.serving, "technique": one.technique.name} for one in trades]
+    best: Rows = [
+        {"training": one.training, "serving": one.serving, "technique": one.technique.name}
+        for one in trades
+        if abs(one.training / demand.training - 1) > 1e-6  # not at all is the cross
+    ]
     start: Rows = [{"training": demand.training, "serving": demand.serving}]
     training = np.array([row["training"] for row in lines])
     serving = np.array([row["serving"] for row in lines])
@@ -44,9 +48,12 @@ def trade_chart(demand: Demand, trades: Sequence[Trade]) -> alt.LayerChart:
     layers = [
         alt.Chart(data(equal)).mark_line(style="reference", strokeDash=[4, 3], clip=True).encode(x=x, y=y),
         alt.Chart(data(lines)).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour, order="order:Q"),
-        alt.Chart(data(best)).mark_point(style="halo", size=90, filled=True).encode(x=x, y=y, color=colour),
-        alt.Chart(data(start)).mark_point(shape="cross", size=110, style="reference").encode(x=x, y=y),
     ]
+    if best:
+        layers.append(
+            alt.Chart(data(best)).mark_point(style="halo", size=90, filled=True).encode(x=x, y=y, color=colour)
+        )
+    layers.append(alt.Chart(data(start)).mark_point(shape="cross", size=110, style="reference").encode(x=x, y=y))
     first = trades[0]
     title = f"{first.technique.name.capitalize()} saves {first.saving:.0%} of training and inference together"
     if first.saving < 0.005:

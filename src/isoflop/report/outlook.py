@@ -33,7 +33,12 @@ def trend_chart(made: GrowthTrend, *, ahead_to: float | None = None) -> alt.Laye
     ]
     rows = [{"year": float(x), "value": float(y)} for x, y in zip(made.series.years, made.series.values, strict=True)]
     y = _log_y([r["value"] for r in rows] + [b[k] for b in band for k in ("row_low", "row_high")], made.series.column)
-    x = alt.X("year:Q", title=None, scale=alt.Scale(domain=[first, end], nice=True), axis=alt.Axis(format="d"))
+    x = alt.X(
+        "year:Q",
+        title=None,
+        scale=alt.Scale(domain=[first, end], nice=True),
+        axis=alt.Axis(format="d", labelFlush=False),
+    )
     ahead = alt.Chart(data(band)).encode(x=x)
     tips = [alt.Tooltip("year:Q", format=".2f"), alt.Tooltip("value:Q", format=".3~g")]
     layers = [
@@ -80,15 +85,16 @@ def _crossings(bases: tuple[Basis, ...], say: Callable[[float], str], now: float
         for crossing in basis.crossings:
             label = say(crossing.value) if len(bases) == 1 else f"{say(crossing.value)} {basis.name}"
             for who, when in (("the largest run", crossing.largest), ("a typical frontier run", crossing.typical)):
-                if np.isfinite(when.high):
+                if np.isfinite(when.high) and when.high > when.low:  # a value known to be reached has no date
                     rows.append({"label": label, "who": who, "low": when.low, "middle": when.middle, "high": when.high})
     order = list(dict.fromkeys(row["label"] for row in rows))
     y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=200))
     offset = alt.YOffset("who:N", sort=["the largest run", "a typical frontier run"])
-    colour = alt.Color("who:N", title=None, sort=["the largest run", "a typical frontier run"])
+    solid = alt.Legend(title=None, symbolOpacity=1)
+    colour = alt.Color("who:N", legend=solid, sort=["the largest run", "a typical frontier run"])
     bounds = [now, *(row[k] for row in rows for k in ("low", "high"))]
     scale = alt.Scale(domain=[np.floor(min(bounds)), np.ceil(max(bounds))], nice=False)
-    x = alt.X("low:Q", title=None, scale=scale, axis=alt.Axis(format="d", tickMinStep=1))
+    x = alt.X("low:Q", title=None, scale=scale, axis=alt.Axis(format="d", tickMinStep=1, labelFlush=False))
     base = alt.Chart(data(rows)).encode(y=y, yOffset=offset, color=colour)
     today = alt.Chart(data([{"low": now, "text": "now"}])).encode(x=x)
     layers = [
@@ -127,7 +133,7 @@ def data_chart(made: DataOutlook) -> alt.LayerChart:
     names = [s.name for s in made.scenarios]
     scale, ticks = log_scale([1e11, 1e16])
     y = alt.Y("tokens:Q", title="Tokens of text", scale=scale, axis=alt.Axis(values=ticks, labelExpr=_say(theme.COUNT)))
-    axis = alt.Axis(format="d", values=list(range(2020, 2035, 2)))
+    axis = alt.Axis(format="d", values=list(range(2020, 2035, 2)), labelFlush=False)
     x = alt.X("year:Q", title=None, scale=alt.Scale(domain=[2020, 2034]), axis=axis)
     colour = alt.Color("what:N", title=None, sort=names, scale=alt.Scale(domain=names))
     stock = alt.Chart(data(text)).encode(x=x)

@@ -24,6 +24,10 @@ from isoflop.report.page import runtime
 from isoflop.web.assemble import assemble
 
 SCHEMA = "isoflop page 1"
+_FOOTERS = (
+    "Everything here is computed in this browser; nothing is sent anywhere.",
+    "This page speaks to the server that it came from, and to nothing else.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def render(views: Sequence[View], *, title: str = "isoflop", served: Served | No
 <nav aria-label="Pages"><ul id="views"></ul></nav></header>
 <main id="main" tabindex="-1"><noscript><p>This page computes in the browser, so it needs JavaScript. It sends
 nothing anywhere.</p></noscript></main>
-<footer>Everything here is computed in this browser; nothing is sent anywhere.</footer>
+<footer>{_FOOTERS[served is not None]}</footer>
 {"".join(blocks)}
 <script>{scripts[0]}</script>
 <script type="module">{scripts[1]}</script>

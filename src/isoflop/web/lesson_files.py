@@ -94,7 +94,7 @@ def _table(file: Path | Traversable) -> dict[str, Any]:
 
 
 def _own_numbers(table: Mapping[str, Any], place: _Place) -> dict[str, float | str]:
-    own = _field(table, "values", dict, place, otherwise={})
+    own: dict[str, float | str] = _field(table, "values", dict, place, otherwise={})
     for name, value in own.items():
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise place.refusal("values", f"{name} is {value!r}. Allowed: numbers and texts.")
@@ -180,8 +180,9 @@ def _read_choice(block: dict[str, Any], place: _Place) -> dict[str, Any]:
                 "right": bool(_field(option, "right", bool, place, otherwise=False)),
             }
         )
-    if sum(option["right"] for option in made) != 1:
-        raise place.refusal("options", f"{sum(o['right'] for o in made)} are right; exactly one has right = true.")
+    right = sum(option["right"] is True for option in made)
+    if right != 1:
+        raise place.refusal("options", f"{right} are right; exactly one has right = true.")
     return {"options": made}
 
 
@@ -217,7 +218,7 @@ def _read_order(block: dict[str, Any], place: _Place) -> dict[str, Any]:
     items = _texts(block, "items", place, least=2)
     if len(set(items)) < len(items):
         raise place.refusal("items", "two items are the same. Each has to be told apart.")
-    ends = {name: _text(block, name, place) for name in ("first", "last") if name in block}
+    ends: dict[str, str] = {name: _text(block, name, place) for name in ("first", "last") if name in block}
     return {"items": items, **ends, **_why(block, place)}
 
 
@@ -321,7 +322,7 @@ def _number(table: Mapping[str, Any], name: str, place: _Place) -> float:
 
 
 def _tables(table: Mapping[str, Any], name: str, place: _Place, *, least: int) -> list[dict[str, Any]]:
-    value = _field(table, name, list, place)
+    value: list[dict[str, Any]] = _field(table, name, list, place)
     if len(value) < least or not all(isinstance(item, dict) for item in value):
         raise place.refusal(name, f"{len(value)} given; at least {least} tables are needed.")
     return value

@@ -118,7 +118,8 @@ def study_report(
         plan = _part(missing, "plan", lambda: _planned(ensemble, flops, seed, remarks))
         picked = _part(missing, "next", lambda: next_runs(ensemble, dict(at or {"C": flops}), level=level, seed=seed))
         target = _target(at, plan, picked, ensemble, flops)
-        forecasted = _part(missing, "forecast", lambda: forecast(ensemble, level=level, seed=seed, **target))
+        wanted: dict[str, Any] = {**target}
+        forecasted = _part(missing, "forecast", lambda: forecast(ensemble, level=level, seed=seed, **wanted))
         diagnosis = _part(missing, "diagnosis", lambda: _diagnosed(runs, target, replicates, seed))
     elif "law" in missing:
         missing = {**dict.fromkeys(("forecast", "plan", "next", "diagnosis"), missing["law"]), **missing}

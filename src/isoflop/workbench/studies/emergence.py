@@ -104,9 +104,10 @@ def _said_of_hidden(hidden: list[_Skill], ends: tuple[float, float]) -> str:
     if not hidden:
         return ""
     last = max(float(skill.exact[-1].mean()) for skill in hidden)
+    largest = format_count(max(skill.params for skill in hidden))
     return (
-        f"{_named(hidden)} stayed at {last:.0%} exact match or less, while tokens right rose from {ends[0]:.0%} to "
-        f"{ends[1]:.0%}."
+        f"{_named(hidden)}, in models of up to {largest} parameters, stayed at {last:.0%} exact match or less, while "
+        f"tokens right rose from {ends[0]:.0%} to {ends[1]:.0%}."
     )
 
 

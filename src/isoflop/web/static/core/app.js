@@ -26,6 +26,9 @@ export function start(views) {
     links.set(view.id, link);
     list.append(h("li", {}, link));
   }
+  if (server && window.location.search) { // the key that opened the page stays out of the address
+    window.history.replaceState(null, "", window.location.pathname + window.location.hash);
+  }
   if (views.length < 2) list.closest("nav").hidden = true;
 
   function show() {

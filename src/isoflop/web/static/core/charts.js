@@ -34,8 +34,9 @@ function split(spec) {
 // chart({ spec, name, data: { curve: rows }, height, renderer }) gives { element, set, ready, finding, view, redraw }.
 // The specification names its changing data as {"data": {"name": "curve"}}; set("curve", rows) replaces the rows, and is
 // cheap before the first drawing too. name: of the exported files. label: what the picture shows, for those who do not
-// see it; by default the specification's description or its title.
-export function chart({ spec, name, data = {}, height = null, renderer = "canvas", label = "", exports = true }) {
+// see it; by default the specification's description or its title. onDraw(view): called after each whole drawing, for
+// what depends on the room that the chart has, such as which labels fit.
+export function chart({ spec, name, data = {}, height = null, renderer = "canvas", label = "", exports = true, onDraw = null }) {
   const { finding, detail, rest } = split(spec);
   const room = h("div", { class: "live", role: "img", "aria-label": label || spec.description || finding || name });
   const head = h("p", { class: "finding" }, finding);
@@ -74,6 +75,7 @@ export function chart({ spec, name, data = {}, height = null, renderer = "canvas
       state.view = result.view;
       state.width = width;
       figure.classList.add("ready");
+      onDraw?.(result.view);
     } catch (error) {
       replace(room, h("p", { class: "trouble" }, `This chart could not be drawn: ${error.message}`));
     }

@@ -1,6 +1,6 @@
 // Tables: columns [{ name, title, write, number }], rows as objects.
 
-import { h, replace, setText } from "./dom.js";
+import { h, replace, writeText } from "./dom.js";
 
 export function table({ columns, rows, caption }) {
   const body = h("tbody");
@@ -25,13 +25,13 @@ export function readings(entries) {
     const note = h("dd", { class: "note" });
     const cell = h("div", { class: "reading", "data-key": key }, h("dt", {}, label), value, note);
     if (hint) cell.title = hint;
-    cells.set(key, { cell, value, note });
+    cells.set(key, { cell, value, note, said: "", noted: "" });
     return cell;
   }));
   const set = (key, text, note = "") => {
-    const { value, note: below } = cells.get(key);
-    setText(value, text);
-    setText(below, note);
+    const shown = cells.get(key); // what was written is remembered: asking the document for it costs more than writing
+    if (shown.said !== text) writeText(shown.value, (shown.said = text));
+    if (shown.noted !== note) writeText(shown.note, (shown.noted = note));
   };
   return { element, set, cell: (key) => cells.get(key).cell };
 }
