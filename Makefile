@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test check test-slow bench bench-gpu docs screenshots clean
+.PHONY: help demo test check test-long test-slow bench bench-gpu docs screenshots clean
 
 help:
 	@echo "make demo       train a ladder, forecast a larger run, train it, score the forecast (6 minutes)"
 	@echo "make test       the tests (a few minutes)"
 	@echo "make check      format, lint, types and walls"
+	@echo "make test-long  tests of more than some seconds each (minutes); they run before a change lands"
 	@echo "make test-slow  studies of minutes to hours"
 	@echo "make bench      speed and accuracy beside the field's usual tools"
 	@echo "make bench-gpu  what wants a GPU: MFU, several small runs on one device, an isoFLOP study; says why where there is none"
@@ -44,6 +45,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+test-long: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "long and not slow" $(TESTS)
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow --timeout 0 $(TESTS)

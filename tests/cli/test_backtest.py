@@ -23,6 +23,7 @@ def test_cuts_that_cannot_be_read_are_refused(isoflop: Isoflop, ladder: Path) ->
     assert "--cuts 'half' cannot be read" in told.err
 
 
+@pytest.mark.long
 def test_a_recorded_forecast_is_in_the_ledger_before_its_run(isoflop: Isoflop, ladder: Path, tmp_path: Path) -> None:
     book = tmp_path / "ledger.jsonl"
     told = isoflop("forecast", ladder, "--at", "N=3B,D=60B", "--replicates", "40", "--record", "big", "--ledger", book)

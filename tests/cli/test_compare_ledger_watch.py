@@ -131,6 +131,7 @@ def curve(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_watch_says_on_track_and_names_the_spike(isoflop: Isoflop, curve: Path, ladder: Path, tmp_path: Path) -> None:
     options = ("--runs", ladder, "--at", "N=2B,D=40B", "--schedule", "wsd-0.2")
     picture = tmp_path / "watch.svg"

@@ -52,6 +52,7 @@ def test_one_size_says_which_parameter_it_says_nothing_about(isoflop: Isoflop, t
     assert "These runs say nothing about" in told or "These runs cannot tell" in told
 
 
+@pytest.mark.long
 def test_a_target_a_million_times_out_is_answered_wider_and_with_a_warning(isoflop: Isoflop, ladder: Path) -> None:
     targets = ("--at", "N=1e8,D=3e9", "--at", "N=1e13,D=1.2e13")
     near, far = isoflop("forecast", ladder, *targets, *FEW, "--json").json["forecasts"]

@@ -28,6 +28,7 @@ def words_and_numbers(text: str) -> tuple[list[str], list[float]]:
     return re.sub(r"[─\s]+", " ", NUMBER.sub("#", text)).split(), numbers
 
 
+@pytest.mark.long
 def test_the_page_is_what_the_generator_writes_today(generator: ModuleType) -> None:
     written = words_and_numbers((DOCS / "cli.md").read_text(encoding="utf-8"))
     today = words_and_numbers(generator.page())

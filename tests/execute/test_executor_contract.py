@@ -28,7 +28,7 @@ T = TypeVar("T")
 PATIENCE = 60.0  # for clusters on a busy machine; nothing waits so long by design
 
 
-@pytest.fixture(params=["local", "slurm", "ray"])
+@pytest.fixture(params=["local", "slurm", pytest.param("ray", marks=pytest.mark.long)])
 def make(request: pytest.FixtureRequest) -> Iterator[Callable[[int], Executor]]:
     """Opens an executor with so many places."""
     if request.param != "local":

@@ -225,6 +225,7 @@ def test_the_flattest_direction_leaves_the_losses_alone_and_the_stiffest_does_no
     assert effects[0] < effects[1] / 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("N", "D", "said"),
     [

@@ -23,6 +23,7 @@ def ladder(seed: int = 0, noise: float = 0.002) -> Runs:
     return Runs(pl.DataFrame({"params": N, "tokens": D, "loss": loss, "flops": 6 * N * D}))
 
 
+@pytest.mark.long
 def test_every_target_has_more_compute_than_any_run_it_is_forecast_from() -> None:
     runs = ladder()
     for trial in backtest(runs, cuts=(0.6, 0.8), usual=False):

@@ -38,6 +38,7 @@ def test_an_error_of_evaluation_that_all_runs_share_widens_the_interval() -> Non
     assert widths[1] > np.hypot(widths[0], 2 * 1.645 * 0.05) * 0.98
 
 
+@pytest.mark.long
 def test_noise_widens_every_part_and_zero_is_the_least() -> None:
     calm, noisy = (irreducible_loss(fit_ensemble(ladder(1, noise), replicates=40)) for noise in (0.001, 0.05))
     assert noisy.parameters > calm.parameters

@@ -65,6 +65,7 @@ def test_the_first_tenth_is_too_early() -> None:
     assert "too early" in seen.sentence
 
 
+@pytest.mark.long
 def test_a_run_that_heads_for_a_worse_loss_than_the_forecast_allows_is_behind() -> None:
     seen = judged(1.12, until=0.7)
     assert seen.status == "behind"
@@ -171,6 +172,7 @@ def test_schedules_say_how_much_is_annealed() -> None:
     assert share == pytest.approx([0, 0, 0, 0.5, 0.75, 1])
 
 
+@pytest.mark.long
 def test_finished_runs_on_the_law_are_not_said_to_fall_off_it_and_others_are() -> None:
     (largest,) = watch_finished(ladder())
     assert largest.verdict == "on the law"
@@ -185,6 +187,7 @@ def test_finished_runs_on_the_law_are_not_said_to_fall_off_it_and_others_are() -
     assert "would have been found" in largest.sentence
 
 
+@pytest.mark.long
 def test_the_newest_runs_are_found_by_their_dates_and_share_the_alarm() -> None:
     largest, newest = watch_finished(ladder(), newest_by="when", share=0.1)
     assert newest.rows == (23, 24)

@@ -141,6 +141,7 @@ def test_an_average_of_forms_plans_by_the_mean_and_draws_from_each(fitted: Fit) 
     assert made.N.value == pytest.approx(best, rel=0.003)
 
 
+@pytest.mark.long
 def test_a_calibrated_average_plans_the_loss_that_it_forecasts(fitted: Fit) -> None:
     from isoflop.forecasting.averaging import fit_ensemble
     from isoflop.forecasting.forecast import forecast

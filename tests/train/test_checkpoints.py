@@ -142,6 +142,7 @@ def results(directory: Path) -> list[Any]:
     return [[json.loads(line)[key] for key in ("run_id", "loss", "loss_se")] for line in lines]
 
 
+@pytest.mark.long
 def test_a_full_disk_is_said_and_the_old_checkpoint_and_the_training_survive(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ def check(request: pytest.FixtureRequest) -> tuple[str, CoordinateCheck]:
     return request.param, coordinate_check(spec, load_corpus(SPEC.text), WIDTHS, STEPS)
 
 
+@pytest.mark.long
 def test_what_moves_with_the_width_is_what_the_rule_says(check: tuple[str, CoordinateCheck]) -> None:
     rule, found = check
     assert len(found.rows) == len(WIDTHS) * STEPS * 3

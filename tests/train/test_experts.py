@@ -96,6 +96,7 @@ def test_padding_to_blocks_is_at_most_a_quarter_of_the_visits_plus_the_smallest_
             assert block_size(visited, experts) * experts <= max(visited / 4, 8 * experts)
 
 
+@pytest.mark.long
 def test_training_keeps_the_experts_busy_and_learns() -> None:
     corpus = load_corpus(TINY.text)
     trainer, steps = Trainer(SPARSE, corpus.train), 120

@@ -332,6 +332,7 @@ class TestTheWorkerAsAProcess:
         worker.wait()
         wait_for(lambda: not alive(tmp_path), 10)
 
+    @pytest.mark.long
     def test_sigterm_stops_it_and_the_same_command_goes_on(self, tmp_path: Path) -> None:
         what = spec("--seconds 0.05", tokens=10_000)
         worker = self.start(what, tmp_path)

@@ -87,6 +87,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the trainer's process in /proc")
 def test_a_run_that_was_killed_ends_as_the_unbroken_one(whole: Path, tmp_path: Path) -> None:
     worker = start(tmp_path)

@@ -100,6 +100,7 @@ def test_the_levels_have_equal_numbers_of_questions() -> None:
     assert set(Counter(zip(items.task, items.level, strict=True)).values()) == {ITEMS}
 
 
+@pytest.mark.long
 def test_scores_are_those_of_trying_every_class() -> None:
     """exact and logprob of one-token answers, against the loss of each class put in the answer's place."""
     weights = _some_weights()
@@ -125,6 +126,7 @@ def test_an_answer_is_exact_only_if_all_its_tokens_are_right() -> None:
     assert [bool(exact) for exact in found["exact"]] == whole
 
 
+@pytest.mark.long
 def test_a_branch_is_scored_once_and_again_only_if_its_line_was_cut(tmp_path: Path) -> None:
     Trunk(SPEC, load_corpus(TASKS), tmp_path, lambda: False).train()
     path = tmp_path / FILE

@@ -33,6 +33,7 @@ def reference(corpus: Corpus) -> tuple[Trainer, dict[str, object], float]:
     return trainer, state, loss
 
 
+@pytest.mark.long
 def test_windows_sent_by_the_host_give_the_bits_of_windows_read_on_the_device(
     corpus: Corpus, reference: tuple[Trainer, dict[str, object], float], tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_text_of_more_than_two_billion_tokens_has_starts_that_do_not_overflow(
     assert 2**31 < starts.max() + 100_000 < 6_000_000_000
 
 
+@pytest.mark.long
 def test_bf16_trains_to_within_a_percent_of_fp32_and_keeps_fp32_weights(
     corpus: Corpus, reference: tuple[Trainer, dict[str, object], float]
 ) -> None:
@@ -79,6 +81,7 @@ def test_bf16_trains_to_within_a_percent_of_fp32_and_keeps_fp32_weights(
     assert trainer.window_losses(state["weights"], windows).dtype == np.float64
 
 
+@pytest.mark.long
 def test_micro_batches_train_to_the_losses_of_the_whole_batch(
     corpus: Corpus, reference: tuple[Trainer, dict[str, object], float]
 ) -> None:
@@ -96,6 +99,7 @@ def test_a_bf16_product_is_summed_in_fp32_and_its_gradient_is_that_of_bf16_produ
     assert [gradient.dtype for gradient in back(jnp.ones((1, 1)))] == [jnp.bfloat16, jnp.bfloat16]
 
 
+@pytest.mark.long
 def test_fused_attention_mixes_what_plain_attention_mixes() -> None:
     """By XLA's own implementation here; the cuDNN kernel has the same interface and wants a GPU."""
     heads = jax.random.normal(jax.random.PRNGKey(0), (2, 12, 3, 4, 8))
@@ -108,6 +112,7 @@ def test_fused_attention_is_refused_where_no_kernel_is(corpus: Corpus) -> None:
     assert choose("auto", 64, jnp.bfloat16) == "plain"
 
 
+@pytest.mark.long
 def test_logits_in_chunks_give_the_loss_and_the_gradient_of_all_at_once() -> None:
     keys = jax.random.split(jax.random.PRNGKey(1), 3)
     stream, head = jax.random.normal(keys[0], (3, 8, 16)), jax.random.normal(keys[1], (16, 50))

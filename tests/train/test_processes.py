@@ -47,6 +47,7 @@ def results(directory: Path) -> list[Any]:
     return [[json.loads(line)[key] for key in ("run_id", "loss", "loss_se")] for line in lines]
 
 
+@pytest.mark.long
 def test_two_processes_give_the_losses_of_one_and_stop_and_go_on_together(tmp_path: Path) -> None:
     alone = start(SHARED, tmp_path / "one", ISOFLOP_CACHE=str(tmp_path))
     assert alone.wait(120) == 0, alone.stderr

@@ -27,6 +27,7 @@ def test_each_pass_reads_every_window_once_in_an_order_of_its_own() -> None:
     assert len({tuple(np.argsort(starts)) for starts in passes}) == 4
 
 
+@pytest.mark.long
 def test_a_run_of_experts_on_repeated_text_says_both(tmp_path: Path) -> None:
     corpus = load_corpus(TINY.text)
     spec = replace(TINY, branch_tokens=(64 * 40,), experts=4, experts_active=2, unique_tokens=1_024)

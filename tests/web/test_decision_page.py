@@ -91,6 +91,7 @@ def test_a_handle_moves_the_answer_by_keyboard_and_the_link_brings_it_back(open_
     assert opened.errors + again.errors == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "dark"), [(360, True), (1440, False)])
 def test_the_whole_page_is_accessible_fits_and_overlaps_nowhere(open_page, page_file, width, dark):
     opened = open_page(

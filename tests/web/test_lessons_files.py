@@ -186,6 +186,7 @@ def test_what_the_lessons_say_of_numbers_in_words_holds():
     assert numbers["copy_after_logprob"] - numbers["copy_before_logprob"] > 1.5  # "jumps too"
 
 
+@pytest.mark.long
 def test_the_kept_numbers_are_those_that_are_computed_anew():
     kept, anew = lesson_numbers.computed(), json.loads(json.dumps(lesson_numbers.compute()))
 

@@ -56,6 +56,7 @@ def answer(page, block):
     return box
 
 
+@pytest.mark.long
 def test_every_lesson_is_answered_to_its_end_without_an_error_or_a_violation(open_page, learn, file):
     opened = open_page(file, "#/learn")
     assert opened.page.locator(".lessons > li").count() == 8
@@ -76,6 +77,7 @@ def test_every_lesson_is_answered_to_its_end_without_an_error_or_a_violation(ope
     assert opened.page.locator(".lessons > .done").count() == 8
 
 
+@pytest.mark.long
 def test_every_lesson_fits_a_telephone_in_the_dark(open_page, learn, file):
     opened = open_page(file, "#/learn", width=360, dark=True)
     for lesson in learn.data["lessons"]:

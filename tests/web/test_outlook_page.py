@@ -76,6 +76,7 @@ def test_switches_and_dials_of_data_cost_and_limits_are_heeded(open_page, page_f
     assert opened.errors == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "dark"), [(360, True), (1440, False)])
 def test_the_outlook_page_is_accessible_fits_and_overlaps_nowhere(open_page, page_file, width, dark):
     opened = open_page(page_file, width=width, dark=dark)

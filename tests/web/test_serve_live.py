@@ -190,6 +190,7 @@ def test_the_same_state_of_the_runs_is_worked_out_once(campaign, monkeypatch):
     asyncio.run(scene())
 
 
+@pytest.mark.long
 def test_the_server_answers_while_a_study_is_worked_out(tmp_path):
     """In a process of its own, as it is: the slowest of many answers meanwhile is timed."""
     campaign = FakeCampaign(tmp_path / "c", rungs=5)

@@ -168,6 +168,7 @@ class TestWhatRunsTeach:
         exact = run_javascript(["study/law.js"], f"forecastAt({json.dumps(ahead)}, {ahead['flops'][5]!r})", {})
         assert exact["high"] == pytest.approx(ahead["high"][5], rel=1e-9)
 
+    @pytest.mark.long
     def test_next_watch_and_backtest_answer_in_the_words_that_the_page_shows(self, ladder, monkeypatch):
         monkeypatch.setattr(study_analysis, "BACKTEST_CUTS", (0.8,))
         told = dict(analyse(ladder, steps=("next", "watch", "backtest")))

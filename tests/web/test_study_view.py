@@ -132,6 +132,7 @@ def test_the_forecast_of_a_larger_run_follows_the_slider(opened):
     opened.wait_until("location.hash.includes('C=')")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "dark"), [(360, True), (1440, False)])
 def test_no_part_violates_accessibility_or_overflows(open_page, views, width, dark):
     opened = open_page(views, width=width, dark=dark)

@@ -95,6 +95,7 @@ def check_ten_kills(ladder: Ladder, seed: int) -> None:
     assert ladder.workers_alive() == []
 
 
+@pytest.mark.long
 def test_after_ten_kills_of_the_coordinator_every_run_is_recorded_exactly_once_and_no_worker_is_left(ladder):
     check_ten_kills(ladder, seed=0)
 

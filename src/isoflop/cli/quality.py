@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("name", "tokens", "b", "half_life")
 SPAN = 30.0
-"""Without --tokens-to, the chart and the search for crossings reach so many times below and above what is asked."""
+"""The chart and the search for crossings reach so many times below and above what is asked."""
 
 
 def quality(
