@@ -1,6 +1,6 @@
 """Photograph every page into docs/figures/page-*.png: ``python docs/make_screenshots.py [--only dial,learn]``.
 
-The pages are written as one file with the sample study of isoFLOP curves and opened in Debian's chromium, which
+The pages are written as one file with the runs of the isoFLOP study that ships and opened in Debian's chromium, which
 Playwright drives; nothing is asked of a network.
 """
 
@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 import tempfile
+from importlib import resources
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -25,10 +26,10 @@ def main() -> None:
     """Write the pictures and name them."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="", help="names of views, separated by commas")
-    parser.add_argument("--study", type=Path, default=None, help="a study's folder or a table of runs")
+    sample = Path(str(resources.files("isoflop.samples"))) / "isoflop.csv"
+    parser.add_argument("--study", type=Path, default=sample, help="a study's folder or a table of runs")
     arguments = parser.parse_args()
-    views = all_views(arguments.study)
-    wanted = set(filter(None, arguments.only.split(","))) or {view.name for view in views}
+    views = all_views(arguments.study, only=[name for name in arguments.only.split(",") if name])
     chromium = os.environ.get("ISOFLOP_CHROMIUM") or shutil.which("chromium")
     if chromium is None:
         raise SystemExit("No chromium here. Install it (apt-get install chromium) or name one in ISOFLOP_CHROMIUM.")
@@ -40,8 +41,6 @@ def main() -> None:
             context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=mode)
             page = context.new_page()
             for view in views:
-                if view.name not in wanted:
-                    continue
                 page.goto(f"{page_file.as_uri()}#/{view.name}")
                 page.reload()
                 page.wait_for_selector("html.started")

@@ -109,6 +109,7 @@ def test_the_bias_it_reports_is_the_error_it_makes() -> None:
     assert found.bias.tokens == pytest.approx(made, rel=1e-3)
 
 
+@pytest.mark.long
 def test_intervals_hold_the_exponent_of_their_grid_about_nine_times_in_ten() -> None:
     """60 noisy sweeps of 9 budgets by 7 runs: 54 expected, 3 binomial standard errors below that is 47."""
     exact = isoflop_grid(TRUTH, 4, [1.0] * 9, np.geomspace(6e18, 3e21, 9), points=7)

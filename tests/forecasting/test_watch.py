@@ -45,6 +45,7 @@ def judged(loss_factor: np.ndarray | float = 1.0, *, until: float = 1.0, seed: i
     return watch(curve, ladder(), N=N, D=D, schedule=WSD)
 
 
+@pytest.mark.long
 def test_a_run_that_follows_its_law_is_on_track_at_every_look() -> None:
     for until in (0.3, 0.7, 1.0):
         seen = judged(until=until)

@@ -26,6 +26,8 @@ from isoflop.workbench.reporting import digest, sources, study_report
 from isoflop.workbench.reporting_sections import caveats, report_sections, title_of, verdict
 from isoflop.workbench.reporting_source import from_store, from_table, store_at
 
+pytestmark = pytest.mark.long
+
 HEADINGS = ["Question", "Runs", "Law", "Forecast", "Plan", "Next run", "Caveats", "Methods and sources", "Manifest"]
 
 

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import memory_model
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [(2, 128, 128, 8, 512), (4, 128, 256, 4, 256)])
 def test_states_are_exact_and_all_memory_is_within_a_quarter(shape: tuple[int, int, int, int, int]) -> None:
     """Six shapes of benchmarks/memory_model.py lie between 0.77 and 1.10; these two are quick to compile."""

@@ -163,6 +163,7 @@ def start(spec: TrunkSpec, directory: Path, devices: int = 1) -> subprocess.Pope
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_goes_on_and_records_each_run_once(tmp_path: Path) -> None:
     spec = replace(TINY, branch_tokens=tuple(64 * steps for steps in (1000, 2000, 8000)))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
