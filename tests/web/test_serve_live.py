@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -26,8 +27,15 @@ from isoflop.web import live as live_module
 from isoflop.web.live import Hub, Live, Worker
 from isoflop.web.study_source import open_sources
 
+T = TypeVar("T")
 VIEWERS = 12
 """benchmarks/serve_load.py has fifty."""
+
+
+def in_own_loop(scene: Coroutine[Any, Any, T]) -> T:
+    """What the coroutine returns, run in a thread: Playwright's browser, once started, holds a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, scene).result()
 
 
 @pytest.fixture
@@ -100,7 +108,7 @@ def test_many_viewers_share_one_watcher_and_all_see_a_run_land(served, campaign)
             assert only(served).looks - looks <= 20  # not one for each viewer
             return told
 
-    assert asyncio.run(all_of_them()) == [[campaign.run_ids[1]]] * VIEWERS
+    assert in_own_loop(all_of_them()) == [[campaign.run_ids[1]]] * VIEWERS
     wait_until(lambda: only(served).viewers == 0)
 
 
@@ -155,7 +163,7 @@ def test_a_viewer_that_reads_nothing_is_let_go_and_holds_nobody_up(campaign):
         await streams[0].aclose()
         live.close()
 
-    asyncio.run(scene())
+    in_own_loop(scene())
 
 
 def test_the_same_state_of_the_runs_is_worked_out_once(campaign, monkeypatch):
@@ -187,7 +195,7 @@ def test_the_same_state_of_the_runs_is_worked_out_once(campaign, monkeypatch):
         assert second["of"] != first["of"]
         assert second["steps"]["law"] == {"said": 2}
 
-    asyncio.run(scene())
+    in_own_loop(scene())
 
 
 @pytest.mark.long
@@ -301,4 +309,4 @@ def test_a_hub_ends_what_it_began(campaign):
             except StopAsyncIteration:
                 return
 
-    asyncio.run(scene())
+    in_own_loop(scene())
