@@ -135,6 +135,14 @@ def format_count(value: float, digits: int = 3) -> str:
     return _trim(value, digits)
 
 
+def format_ratio(value: float) -> str:
+    """Write how many times as much: ``0.25``, ``4,900``, ``72.9M``."""
+    rounded = abs(float(f"{value:.3g}")) if math.isfinite(value) else 0.0
+    if rounded >= 1e6:
+        return format_count(value)
+    return f"{float(f'{value:.3g}'):,.0f}" if rounded >= 1e3 else f"{value:.3g}"
+
+
 def format_flops(value: float, digits: int = 3) -> str:
     """Write compute as ``1.23e+21 FLOP``."""
     return f"{value:.{max(digits - 1, 0)}e} FLOP"

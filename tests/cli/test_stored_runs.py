@@ -54,3 +54,15 @@ def test_places_without_runs_are_refused_with_what_to_give_instead(
     answer = isoflop("fit", tmp_path / "two.sqlite")
     assert answer.code == 2
     assert "2 studies (one, two)" in answer.err
+
+
+def test_of_a_demonstration_the_ladder_is_fitted_and_its_target_is_not(
+    isoflop: Isoflop, ladder: Path, tmp_path: Path
+) -> None:
+    store = kept(ladder, tmp_path / "study.sqlite", "ladder")
+    alone = isoflop("forecast", store, "--at", "N=3e9,D=6e10", *ONE_FORM, "--json").json
+    with open_store(store) as opened:
+        opened.record_run(Run(run_id="target", params=3e9, tokens=6e10, loss=9.0), "target")
+    both = isoflop("forecast", tmp_path, "--at", "N=3e9,D=6e10", *ONE_FORM, "--json").json
+    assert both["forecasts"] == alone["forecasts"]
+    assert both["n_runs"] == alone["n_runs"]

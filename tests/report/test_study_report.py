@@ -22,9 +22,10 @@ from isoflop.runs.reading import read_runs
 from isoflop.runs.run import Run
 from isoflop.samples import load_sample
 from isoflop.store import open_store
+from isoflop.workbench.places import store_at
 from isoflop.workbench.reporting import digest, sources, study_report
 from isoflop.workbench.reporting_sections import caveats, report_sections, title_of, verdict
-from isoflop.workbench.reporting_source import from_store, from_table, store_at
+from isoflop.workbench.reporting_source import from_store, from_table
 
 pytestmark = pytest.mark.long
 

@@ -63,3 +63,11 @@ def test_counts_are_written_as_the_field_writes_them(value: float, text: str) ->
 
 def test_durations_choose_the_unit_a_person_would() -> None:
     assert [units.format_duration(s) for s in (42, 360, 7300, 30 * 86_400)] == ["42 s", "6 min", "2.03 h", "30 d"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.2512, "0.251"), (9.0, "9"), (999.6, "1,000"), (4900.3, "4,900"), (7.29e7, "72.9M"), (3e20, "3e+20")],
+)
+def test_a_ratio_is_written_without_powers_of_ten_where_a_person_counts(value: float, text: str) -> None:
+    assert units.format_ratio(value) == text

@@ -171,13 +171,13 @@ def _ladder_or_folder(where: Path | None) -> Ladder | Path:
     """A file is read as a ladder, which may have been edited since it was run; a folder has the notes of its run."""
     from isoflop.errors import BadInput
     from isoflop.workbench.ladder_file import read_ladder
-    from isoflop.workbench.ladder_notes import NOTES
+    from isoflop.workbench.places import LADDER_NOTES
 
     if where is not None:
         return where if where.is_dir() else read_ladder(where)
-    if (Path.cwd() / NOTES).exists():
+    if (Path.cwd() / LADDER_NOTES).exists():
         return Path.cwd()
-    found = sorted(path.parent for path in Path.cwd().glob(f"*/{NOTES}"))
+    found = sorted(path.parent for path in Path.cwd().glob(f"*/{LADDER_NOTES}"))
     if len(found) != 1:
         names = f" ({', '.join(path.name for path in found)})" if found else ""
         raise BadInput(

@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TextIO
 
+from isoflop.units import format_ratio
+
 
 def print_json(data: object) -> None:
     """Strict JSON on stdout, in ASCII for any pipe: numbers that JSON lacks (NaN, infinity) become null."""
@@ -98,11 +100,8 @@ def span(low: float, high: float, digits: int = 4) -> str:
 
 
 def times(ratio: float) -> str:
-    """``0.25×``, ``4,900×``."""
-    rounded = float(f"{ratio:.3g}")
-    if not math.isfinite(ratio):
-        return "–"
-    return f"{rounded:,.0f}×" if 1e3 <= rounded < 1e6 else f"{ratio:.3g}×"
+    """``0.25×``, ``4,900×``, ``72.9M×``."""
+    return f"{format_ratio(ratio)}×" if math.isfinite(ratio) else "–"
 
 
 def loss(value: float) -> str:

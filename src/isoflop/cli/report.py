@@ -79,7 +79,8 @@ def report(
 
 
 def _studied(path: Path, named: str | None, reading: opt.Reading) -> Studied:
-    from isoflop.workbench.reporting_source import from_store, from_table, store_at
+    from isoflop.workbench.places import store_at
+    from isoflop.workbench.reporting_source import from_store, from_table
 
     place = store_at(path)
     if place is not None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from isoflop.web.study_source import Source
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-HERE = ("study.sqlite", "ladder.json")
 
 
 def serve(
@@ -88,7 +87,9 @@ def views_with(sources: dict[str, Source]) -> Callable[[], Sequence[View]]:
 
 
 def _study_here() -> list[str]:
-    return ["."] if any(os.path.exists(name) for name in HERE) else []
+    from isoflop.workbench.places import LADDER_NOTES, STORE_FILE
+
+    return ["."] if any(os.path.exists(name) for name in (STORE_FILE, LADDER_NOTES)) else []
 
 
 def _open_browser(link: str) -> None:

@@ -28,6 +28,7 @@ from isoflop.laws.catalogue import FORMS, find_form
 from isoflop.laws.form import Form
 from isoflop.laws.law import check_variables, evaluate
 from isoflop.runs.table import Runs
+from isoflop.units import format_ratio
 
 Array = NDArray[np.float64]
 
@@ -290,12 +291,12 @@ def _notes(ensemble: Ensemble, extrapolation: Array) -> tuple[str, ...]:
             else f": {len(ensemble.runs)} runs carry one formula only. Train more runs that differ in size and data."
         )
         notes.append(
-            f"The farthest target has {farthest:.3g} times the compute of the largest run. The interval holds what "
-            f"parameters and noise add, not what another formula would say{remedy}"
+            f"The farthest target has {format_ratio(farthest)} times the compute of the largest run. The interval "
+            f"holds what parameters and noise add, not what another formula would say{remedy}"
         )
     elif farthest > FAR:
         notes.append(
-            f"The farthest target has {farthest:.3g} times the compute of the largest run, beyond what backtests on "
-            "these runs can vouch for."
+            f"The farthest target has {format_ratio(farthest)} times the compute of the largest run, beyond what "
+            "backtests on these runs can vouch for."
         )
     return tuple(notes)

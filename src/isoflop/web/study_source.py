@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from isoflop.errors import BadInput
 from isoflop.runs.table import Runs
+from isoflop.workbench.places import LADDER_NOTES, store_at
 
 if TYPE_CHECKING:
     from isoflop.forecasting.watch import Reference
     from isoflop.runs.curves import Curve
 
-SUFFIXES = (".sqlite", ".sqlite3", ".db")
-INSIDE = "study.sqlite"
-LADDER_NOTES = "ladder.json"
 STATES = ("done", "running", "planned", "failed", "diverged")
 
 
@@ -61,16 +60,16 @@ Points = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 """run_id -> tokens and loss along its training."""
 
 
-class Source:
+class Source(ABC):
     """One study. key: its name in addresses. live: whether it may change."""
 
     key: str
     name: str
     live: bool
 
+    @abstractmethod
     def look(self) -> Seen:
         """The study as it is now. Raises what reading it raises."""
-        raise NotImplementedError
 
     def curves(self, run_ids: Sequence[str]) -> Points:  # noqa: ARG002
         """The training curves of some runs; those without one are left out."""
@@ -98,10 +97,8 @@ def open_sources(where: Path | str) -> list[Source]:
         return stored(text)
     if path.is_dir() and (path / LADDER_NOTES).exists():
         return [CampaignSource(path)]
-    store = path / INSIDE if path.is_dir() else path
-    if store.suffix in SUFFIXES:
-        if not store.exists():
-            raise BadInput(f"There is no study in {path}. Give the folder of a ladder or a study, a store, or a table.")
+    store = store_at(path)
+    if store is not None:
         return stored(str(store), name=path.resolve().name if path.is_dir() else store.stem)
     if path.is_dir():
         raise BadInput(f"There is no study in {path}. Give the folder of a ladder or a study, a store, or a table.")

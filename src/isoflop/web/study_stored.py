@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from isoflop.errors import BadInput
 from isoflop.runs.table import Runs
-from isoflop.web.study_source import INSIDE, Points, Row, Seen, Source, row_of, slug, stamp_of
+from isoflop.web.study_source import Points, Row, Seen, Source, row_of, slug, stamp_of
+from isoflop.workbench.places import STORE_FILE, main_study, study_beside
 
 if TYPE_CHECKING:
     from isoflop.forecasting.watch import Reference
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from isoflop.store import Store
     from isoflop.workbench.ladder_states import LadderStatus, Onlooker
 
-DEMONSTRATION = ("ladder", "target")
-"""The two studies of a demonstration's store: the second is what the first foretells, and is not fitted."""
 LOG_LINES = 60
 
 
@@ -31,8 +30,8 @@ def stored(where: str, name: str = "") -> list[Source]:
         shown = name or store.shown
     if not names:
         raise BadInput(f"{shown} has no run yet. `isoflop ladder run` records them as they finish.")
-    if names == list(DEMONSTRATION):
-        return [StoreSource(where, DEMONSTRATION[0], name=name or "demonstration", also=DEMONSTRATION[1])]
+    if len(names) > 1 and (meant := main_study(names)):
+        return [StoreSource(where, meant, name=name or "demonstration", also=study_beside(meant, names) or "")]
     return [StoreSource(where, each, name=each if len(names) > 1 or not name else name) for each in names]
 
 
@@ -129,7 +128,7 @@ class CampaignSource(Source):
 
     def _ledger(self, status: LadderStatus) -> tuple[Mapping[str, Any], ...]:
         entries = self._from_store(status, lambda store: recorded(store, status.name), [])
-        return (*entries, *ledger_beside(str(self.folder / INSIDE)))
+        return (*entries, *ledger_beside(str(self.folder / STORE_FILE)))
 
     def _from_store(self, status: LadderStatus, ask: Any, otherwise: Any) -> Any:
         from isoflop.store import open_store

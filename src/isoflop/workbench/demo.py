@@ -24,6 +24,7 @@ from isoflop.workbench.campaign import run_campaign
 from isoflop.workbench.files import write_atomically
 from isoflop.workbench.finished import RESULT
 from isoflop.workbench.ladder_plan import LadderPlan, make_plan, require_same
+from isoflop.workbench.places import LADDER, TARGET
 from isoflop.workbench.progress import CampaignProgress
 from isoflop.workbench.study import Study, open_study
 from isoflop.workbench.trunk import trunk_of
@@ -31,9 +32,6 @@ from isoflop.workbench.trunk import trunk_of
 if TYPE_CHECKING:
     from isoflop.store.store import ForecastRecord
     from isoflop.train.speed import Speed
-
-LADDER = "ladder"
-TARGET = "target"
 
 
 class View(Protocol):

@@ -17,6 +17,7 @@ from isoflop.workbench.ladder import Ladder, Price, Rung
 from isoflop.workbench.ladder_design import KEYS, design_rungs
 from isoflop.workbench.ladder_recipe import EmbeddedRecipe, Recipe, number_or_formula, read_recipe
 from isoflop.workbench.ladder_tables import Table, at_least_one, count, refuse_key, several, text, whole
+from isoflop.workbench.places import STORE_FILE
 from isoflop.workbench.study import Study
 from isoflop.workbench.trunk import Trunk, trunk_of
 
@@ -50,7 +51,7 @@ def read_ladder(path: Path | str) -> Ladder:
     return Ladder(
         name=name,
         folder=folder,
-        store=_store_place(store, path.parent) if store else str(folder / "study.sqlite"),
+        store=_store_place(store, path.parent) if store else str(folder / STORE_FILE),
         recipe=recipe.frozen(),
         trunks=largest_first(merged([trunk for rung in rungs for trunk in recipe.trunks(rung)])),
         attempts=attempts,

@@ -10,10 +10,9 @@ from typing import Any
 from isoflop.errors import BadInput, StoreError
 from isoflop.workbench.files import write_atomically
 from isoflop.workbench.ladder import Ladder, Price
+from isoflop.workbench.places import LADDER_NOTES
 from isoflop.workbench.study import Study
 from isoflop.workbench.trunk import Trunk
-
-NOTES = "ladder.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,12 @@ def write_notes(study: Study, ladder: Ladder, working: Sequence[Trunk], place: P
         "devices": ladder.devices,
         "price": asdict(ladder.price) if ladder.price else None,
     }
-    write_atomically(study.folder / NOTES, json.dumps(content) + "\n")
+    write_atomically(study.folder / LADDER_NOTES, json.dumps(content) + "\n")
 
 
 def read_notes(study: Study) -> LadderNotes | None:
     """The notes of the last start, None where there was none. Raises StoreError for notes that were damaged."""
-    path = study.folder / NOTES
+    path = study.folder / LADDER_NOTES
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         trunks = {item["spec_id"]: _read(item) for item in content["trunks"]}
@@ -79,7 +78,8 @@ def notes_in(folder: Any) -> LadderNotes:
     notes = read_notes(Study(folder))
     if notes is None:
         raise BadInput(
-            f"No ladder was run in {folder}: it has no {NOTES}. Give the folder of a ladder, or its file LADDER.toml."
+            f"No ladder was run in {folder}: it has no {LADDER_NOTES}. Give the folder of a ladder, or its file "
+            "LADDER.toml."
         )
     return notes
 

@@ -11,23 +11,10 @@ import numpy as np
 
 from isoflop.errors import BadInput, did_you_mean
 from isoflop.runs.table import Runs
+from isoflop.workbench.places import STORE_FILE, main_study, study_beside
 from isoflop.workbench.reporting import RunLine, Studied
 
-SUFFIXES = (".sqlite", ".sqlite3", ".db")
-INSIDE = "study.sqlite"
 ENDED_BADLY = ("failed", "diverged")
-DEMONSTRATION = ("ladder", "target")
-"""The two studies of a demonstration's store: the second is what the first foretells, and is not fitted."""
-
-
-def store_at(path: Path) -> Path | None:
-    """The store at a path or in a study's folder; None for a table. Raises BadInput for a store that is not there."""
-    place = path / INSIDE if path.is_dir() else path
-    if place.suffix not in SUFFIXES:
-        return None
-    if not place.exists():
-        raise BadInput(f"There is no store at {place}. Give the folder of a study, a store, or a table of runs.")
-    return place
 
 
 def from_store(path: Path, study: str | None = None) -> Studied:
@@ -39,7 +26,7 @@ def from_store(path: Path, study: str | None = None) -> Studied:
 
     with open_store(path) as store:
         name = _chosen(store.studies(), study, path)
-        also = DEMONSTRATION[1] if (name, *store.studies()) == (DEMONSTRATION[0], *DEMONSTRATION) else None
+        also = study_beside(name, store.studies())
         runs, every = store.runs(name), store.runs(name, diverged=True)
         planned = {run.run_id: run for run in store.planned_runs(name)}
         records = tuple(row for each in (name, also) if each for row in _records(store, each))
@@ -50,7 +37,7 @@ def from_store(path: Path, study: str | None = None) -> Studied:
     left = sum(line.state == "diverged" for line in lines)
     notes = (f"{left} of {len(lines)} runs diverged and are left out of the law.",) if left else ()
     kept, said = usable(runs)
-    title = path.parent.name if path.name == INSIDE and name == "study" else name
+    title = path.parent.name if path.name == STORE_FILE and name == "study" else name
     return Studied(title or name, str(path), kept, (*lines, *waiting, *targets), records, (*notes, *said))
 
 
@@ -80,12 +67,11 @@ def _chosen(names: tuple[str, ...], study: str | None, path: Path) -> str:
             known = ", ".join(names) or "none"
             raise BadInput(f"No study '{study}' in {path}. Known: {known}.{did_you_mean(study, names)}")
         return study
-    if names == DEMONSTRATION:
-        return DEMONSTRATION[0]
-    if len(names) != 1:
+    meant = main_study(names)
+    if meant is None:
         said = f"the studies {', '.join(names)}" if names else "no study"
         raise BadInput(f"{path} has {said}. Name one with --study." if names else f"{path} has {said} yet.")
-    return names[0]
+    return meant
 
 
 def _column(runs: Runs, name: str) -> list[Any]:

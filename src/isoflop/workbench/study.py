@@ -27,6 +27,7 @@ from typing import Any
 
 from isoflop.errors import SpecError, StoreError
 from isoflop.workbench.files import write_atomically
+from isoflop.workbench.places import STORE_FILE
 
 LOCK = "coordinator.lock"
 LOOKS, LOOK_SECONDS = 5, 0.02
@@ -41,7 +42,7 @@ class Study:
     @property
     def store_path(self) -> Path:
         """The SQLite file with runs, forecasts and scores."""
-        return self.folder / "study.sqlite"
+        return self.folder / STORE_FILE
 
     @property
     def plan_path(self) -> Path:
