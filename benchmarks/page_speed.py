@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 AIMS = {"step_p50_ms": 17.0, "step_p95_ms": 33.0, "first_paint_ms": 1000.0, "megabytes": 1.5}
-SLIDERS = ("Training compute", "Over-training", "Tokens to be served")
+SLIDERS = ("Training compute", "Over-training", "Tokens to be served", "Distinct tokens at hand")
 OPENINGS = 5
 EMPTY = """<!doctype html><html class="started"><label for="s">Training compute</label>
 <input id="s" type="range" min="15" max="29" step="0.05" value="24"><output></output><script>
@@ -96,10 +96,14 @@ def _opening(browser: Any, path: Path) -> tuple[float, float]:
 
 
 def _steps(page: Any, name: str, steps: int) -> list[float]:
-    page.get_by_label(name, exact=True).focus()
+    handle = page.get_by_label(name, exact=True)
+    handle.focus()
+    keys = ["ArrowRight", "ArrowLeft"]
+    if handle.evaluate("(e) => e.value === e.max"):
+        keys.reverse()
     page.evaluate("window.steps.length = 0")
     for i in range(steps):
-        page.keyboard.press("ArrowRight" if (i // 30) % 2 == 0 else "ArrowLeft")
+        page.keyboard.press(keys[(i // 30) % 2])
         page.wait_for_function(f"() => window.steps.length > {i}", polling=5)
     return [float(x) for x in page.evaluate("window.steps")]
 

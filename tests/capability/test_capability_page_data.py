@@ -15,7 +15,9 @@ import pytest
 from isoflop import samples
 from isoflop.capability.repetition import Pool, error_after, quality_tradeoff
 from isoflop.capability.repetition_compare import foretell_epochs
+from isoflop.capability.skill import SkillLaw, fit_skill
 from isoflop.cli.main import main
+from isoflop.facts import facts
 
 PAGE = (Path(__file__).parents[2] / "docs/capability.md").read_text(encoding="utf-8")
 TASKS = {"0.25": ("hellaswag", "arc_easy"), "0": ("lambada_openai", "jeopardy")}
@@ -92,3 +94,27 @@ def test_the_errors_of_two_steps_are_the_page_s(
         if one["score"] == "lambada_openai":
             best = max(run["score"] for run in back["runs"])
             assert f"the later ones, up to {best:.2f}, do not" in PAGE
+
+
+def test_the_curve_of_mmlu_is_that_of_the_rows_that_the_claims_take_too(data_dir: Path) -> None:
+    table = pl.read_csv(data_dir / "runs/obs_scaling/base_llm_benchmark_eval.csv")[:77]
+    rows = table.select(x=pl.col("FLOPs (1E21)").log10() + 21, y="MMLU").drop_nulls()
+    law = fit_skill(rows["x"].to_numpy(), rows["y"].to_numpy(), chance=0.25)
+    p = law.parameters
+    assert f"0.25 + {p['u'] - 0.25:.3f} / (1 + exp(-{p['s']:.2f} (log10 C - {p['m']:.2f})))" in PAGE
+    assert f"fitted to {law.rows} base models" in PAGE
+    assert f"**{100 * law.sd:.1f} points**" in PAGE
+    claims = (Path(__file__).parents[2] / "docs/claims.md").read_text(encoding="utf-8")
+    assert f"the {law.rows} models whose compute is told lie **{100 * law.sd:.1f}** points" in claims
+
+
+def test_what_loss_leaves_open_is_what_the_shipped_curves_say() -> None:
+    rows = facts("page_skills")
+    points = {name: f"**{100 * row['sd']:.1f}" for name, row in rows.items()}
+    assert f"leaves {points['HellaSwag']} points** open" in PAGE
+    assert f"{points['ARC-E']}**" in PAGE
+    assert f"{points['LAMBADA']}**" in PAGE
+    row = rows["HellaSwag"]
+    law = SkillLaw("sigmoid", {key: row[key] for key in ("m", "s", "u")}, row["chance"], row["sd"], row["rows"])
+    low, high = law([-3.0, -2.9])
+    assert f"brings **{100 * (high - low):.1f} points** of HellaSwag" in PAGE.replace("\n", " ")

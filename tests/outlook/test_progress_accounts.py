@@ -9,13 +9,11 @@ import pytest
 from isoflop.errors import BadInput, LawError
 from isoflop.facts import facts
 from isoflop.laws import find_law
-from isoflop.outlook import effective
 from isoflop.outlook.accounts import dollar_account, loss_account, progress_outlook, published_doubling, shapley
 from isoflop.outlook.dates import decimal_years
 from isoflop.outlook.effective import draw_methods, effective_flops, effective_outlook
 from isoflop.outlook.growth import fit_trend
 from isoflop.outlook.sampling import skewed
-from isoflop.planning import decide_effects
 
 RNG = np.random.default_rng
 DRAWS = 20_000
@@ -84,11 +82,7 @@ def test_the_doubling_times_of_ho_follow_from_its_rates() -> None:
     assert months["compute"] == pytest.approx(8.67, abs=0.005)
 
 
-def test_progress_by_scale_is_the_one_that_decide_uses() -> None:
-    assert (effective.SMALL_FLOPS, effective.FRONTIER_FLOPS) == (
-        decide_effects.SMALL_FLOPS,
-        decide_effects.FRONTIER_FLOPS,
-    )
+def test_progress_by_scale_holds_the_published_rates_at_their_scales_and_beyond() -> None:
     made = draw_methods(RNG(0), DRAWS, scale_dependent=True)
     rows = facts("unknowns")
     for flops, name in (

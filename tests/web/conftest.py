@@ -30,10 +30,18 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(autouse=True)
+def answers_of_tests(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests work out of tables is not kept in the user's cache."""
+    monkeypatch.setenv("ISOFLOP_ANSWERS", str(tmp_path_factory.getbasetemp() / "answers"))
+
+
 class Opened:
     """A page in the browser, with what went wrong in it and what it asked the network for."""
 
-    def __init__(self, browser: Any, address: str, *, width: int, height: int, dark: bool) -> None:
+    def __init__(
+        self, browser: Any, address: str, *, width: int, height: int, dark: bool, ready: str = "html.started"
+    ) -> None:
         self.context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", accept_downloads=True
         )
@@ -44,7 +52,7 @@ class Opened:
         self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(address)
-        self.page.wait_for_selector("html.started")
+        self.page.wait_for_selector(ready)
 
     @property
     def asked_elsewhere(self) -> list[str]:
@@ -76,7 +84,7 @@ class Opened:
 
 
 OVERLAPS = """() => {
-  const walker = document.createTreeWalker(document.getElementById("main"), NodeFilter.SHOW_TEXT);
+  const walker = document.createTreeWalker(document.getElementById("main") ?? document.body, NodeFilter.SHOW_TEXT);
   const boxes = [];
   while (walker.nextNode()) {
     const node = walker.currentNode, text = node.textContent.trim(), parent = node.parentElement;
@@ -101,14 +109,20 @@ def open_page(chromium: Any, tmp_path: Path) -> Iterator[Any]:
     opened: list[Opened] = []
 
     def opener(
-        what: list[View] | Path | str, hash: str = "", *, width: int = 1440, height: int = 900, dark: bool = False
+        what: list[View] | Path | str,
+        hash: str = "",
+        *,
+        width: int = 1440,
+        height: int = 900,
+        dark: bool = False,
+        ready: str = "html.started",
     ) -> Opened:
         if isinstance(what, list):
             path = tmp_path / f"page-{len(opened)}.html"
             path.write_text(render(what), encoding="utf-8")
             what = path
         address = what.resolve().as_uri() if isinstance(what, Path) else what
-        opened.append(Opened(chromium, address + hash, width=width, height=height, dark=dark))
+        opened.append(Opened(chromium, address + hash, width=width, height=height, dark=dark, ready=ready))
         return opened[-1]
 
     yield opener

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -18,9 +19,18 @@ from isoflop.planning.decide_options import options
 from isoflop.planning.decide_result import Decision
 from isoflop.planning.decide_words import first_finding, prediction, said_choice, said_plan
 from isoflop.planning.design_prior import LAWS
-from isoflop.web.decision import model_facts
+from isoflop.web.decision import all_unknowns, model_facts
 
-MODULES = ["decide/unknowns.js", "decide/law.js", "decide/value.js", "decide/model.js", "decide/words.js"]
+MODULES = [
+    "decide/unknowns.js",
+    "decide/law.js",
+    "decide/value.js",
+    "decide/model.js",
+    "decide/words.js",
+    "decide/pools.js",
+]
+POOLS = "best 100B 2.0\ngood 300B 1.2 3.5\nrest, 600B, 0.7"
+WEARY = "rest 9e11 0.7 5; best 1e11 2.5 0.8"
 DRAWS, FEWER = 400, 200
 CLOSE = {"rel": 1e-9, "abs": 1e-15}
 FIVE = ["compute", "algorithms", "quality", "tokens", "inference"]
@@ -44,6 +54,19 @@ ASKED = {
         "moved": {"half_life_passes": 2.0, "inference_bill": 0.5},
         "known": {"mfu": 0.4, "rent_usd": 2.1},
     },
+    "pools of data": {
+        "budget": 1e6,
+        "plan": {"flops": 3e23, "tokens_available": 2e11},
+        "pools": POOLS,
+    },
+    "pools that wear out, half-lives, a split with more data": {
+        "budget": 5e6,
+        "plan": {"usd": 2e6, "tokens_available": 8e10},
+        "pools": WEARY,
+        "repeats": "half_life",
+        "moved": {"quality_half_usd": 1e6},
+        "options": ["compute", "quality", "tokens"],
+    },
     "one law, much known": {
         "budget": 2e7,
         "plan": {"flops": 1e25},
@@ -66,7 +89,9 @@ def everything_by_the_page(run_javascript, asked):
         const known = asked.known[one.name];
         return [one.name, known ? moved(one, known, true) : moved(one, asked.moved[one.name] ?? one.middle, false)];
       }}));
-      const made = weigh(facts, {{ ...asked, unknowns }}, draws);
+      const grades = asked.pools ? {{ quality: gradesOf(readPools(asked.pools)) }} : {{}};
+      const other = weigh(facts, {{ ...asked, unknowns, grades, budget: 2 * asked.budget }}, draws);
+      const made = weigh(facts, {{ ...asked, unknowns, grades }}, draws, other);
       const curves = finish(returns(made, {FEWER}));
       const worth = finish(worths(made, curves[made.best]));
       const swings = finish(tornado(made, {FEWER}));
@@ -79,6 +104,8 @@ def everything_by_the_page(run_javascript, asked):
         high: made.unknowns.map((one) => one.high),
         shares: Object.fromEntries(["law", ...made.unknowns.map((one) => one.name)].map((name) => [name, [...draws.shares(name)]])),
         falls: made.falls.map((fall) => [...fall]), choices: found, baseline: base, curves, worth, swings, split,
+        toml: asked.pools ? poolsToml("quality", readPools(asked.pools)) : "",
+        headlines: headlines(made, facts.level), line: planText({{ ...all, baseline: {{ ...planLine(made), flops: base.flops }} }}),
         plan: planText(all), choice: choiceText(all), first: firstText(all), predictions: found.map((_, k) => predictionText(all, k)),
       }};
     }})()"""
@@ -92,7 +119,7 @@ def deciding_words():
     return LAW_WHAT, LAW_HOW
 
 
-def everything_by_python(asked, found, monkeypatch) -> Decision:
+def everything_by_python(asked, found, monkeypatch, overrides) -> Decision:
     """``decide`` with the page's draws and its moved intervals."""
     monkeypatch.setattr(deciding, "CURVE_DRAWS", FEWER)
     monkeypatch.setattr(deciding, "SPLIT_DRAWS", FEWER)
@@ -110,6 +137,7 @@ def everything_by_python(asked, found, monkeypatch) -> Decision:
         progress=asked["progress"],
         repeats=asked["repeats"],
         draws=DRAWS,
+        overrides=overrides,
     )
 
 
@@ -127,13 +155,18 @@ def shifted(unknowns, moved):
 
 
 @pytest.mark.parametrize("case", ASKED)
-def test_the_page_decides_as_python_does_on_the_same_draws(case, run_javascript, monkeypatch):
+def test_the_page_decides_as_python_does_on_the_same_draws(case, run_javascript, monkeypatch, tmp_path):
     usual = {"options": FOUR, "moved": {}, "known": {}, "laws": None, "progress": "halving", "repeats": "decay"}
+    usual |= {"pools": None}
     asked = usual | ASKED[case]
     ordered = [name for name in FIVE if name in asked["options"]]
     asked["options"] = ordered
     found = everything_by_the_page(run_javascript, asked)
-    made = everything_by_python(asked, found, monkeypatch)
+    mine = None
+    if found["toml"]:  # the very table that the page gives for the terminal
+        mine = tmp_path / "mine.toml"
+        mine.write_text(found["toml"], encoding="utf-8")
+    made = everything_by_python(asked, found, monkeypatch, mine)
 
     assert found["names"] == [one.name for one in made.unknowns]
     assert found["low"] == pytest.approx([one.low for one in made.unknowns], rel=1e-12)
@@ -168,10 +201,75 @@ def test_the_page_decides_as_python_does_on_the_same_draws(case, run_javascript,
     assert found["split"]["within"] == [pytest.approx(list(within)) for within in made.mixture.within.values()]
     assert found["split"]["better"] == made.mixture.better
 
-    assert found["plan"] == said_plan(made)
-    assert found["choice"] == said_choice(made)
-    assert found["first"] == first_finding(made)
-    assert found["predictions"] == [list(prediction(choice, made)) for choice in made.choices]
+    for theirs, whole in zip(found["headlines"], found["choices"], strict=True):
+        assert [theirs[name] for name in ("fall", "multiplier", "best")] == [
+            whole[name] for name in ("fall", "multiplier", "best")
+        ]
+    assert found["plan"] == found["line"] == said_plan(made)
+    assert found["choice"] == of_a_page(said_choice(made))
+    assert found["first"] == of_a_page(first_finding(made))
+    assert found["predictions"] == [list(map(of_a_page, prediction(choice, made))) for choice in made.choices]
+
+
+def of_a_page(text):
+    """Shares as pages write them, 60 %; the terminal writes 60%."""
+    return re.sub(r"(\d)%", r"\1 %", text)
+
+
+def test_a_part_stands_while_what_it_hangs_on_does_and_only_then(run_javascript):
+    laws = law_source([find_law(name) for name in LAWS])
+    given = json.dumps(model_facts(options(list(facts("options"))), laws))
+    stood, same = run_javascript(
+        MODULES,
+        f"""(() => {{
+      const facts = {given};
+      const draws = keptDraws(3, 200, facts.tail);
+      const asked = (middles, more) => ({{
+        budget: 1e6, plan: {{ usd: 1e6, tokens_available: 2e11 }}, options: {json.dumps(FIVE)}, laws: null, progress: "halving",
+        repeats: "decay", grades: {{}}, ...more, unknowns: Object.fromEntries(facts.unknowns.map((one) =>
+          [one.name, moved(one, middles[one.name] ?? one.middle, false)])),
+      }});
+      const changes = [[{{ quality_gain: 2 }}, {{}}], [{{ rent_usd: 2 }}, {{}}], [{{ delivered: 0.9 }}, {{}}], [{{ repeat_value: 9 }}, {{}}],
+        [{{}}, {{ budget: 2e6 }}], [{{}}, {{ laws: [1] }}], [{{}}, {{ grades: {{ quality: gradesOf(readPools({json.dumps(POOLS)})) }} }}]];
+      const compared = changes.map(([middles, more]) => {{
+        const first = weigh(facts, asked({{}}, {{}}), draws);
+        const made = weigh(facts, asked(middles, more), draws, first);
+        const anew = weigh(facts, asked(middles, more), draws);
+        const stood = [made.start === first.start, ...made.runs.map((run, k) => run === first.runs[k])];
+        return [stood, JSON.stringify(made.falls) === JSON.stringify(anew.falls)];
+      }});
+      return [compared.map(([stood]) => stood), compared.map(([, same]) => same)];
+    }})()""",
+    )
+    assert all(same)
+    every, none = [True] * 6, [False] * 6
+    only_data = [True, True, True, False, True, True]
+    only_money = [True, *[False] * 5]
+    assert stood == [only_data, none, every, none, only_money, none, only_data]
+
+
+def test_values_are_said_as_python_says_them(run_javascript):
+    rows = [one for one in options_unknowns() if one.unit]
+    values = [0.3, 1.0, 1.4, 5000.0]
+    given = json.dumps([{"unit": one.unit} for one in rows])
+    found = run_javascript(["decide/words.js"], f"{given}.map((one) => {values}.map((x) => saidValue(one, x)))")
+    assert found == [[one.said(value) for value in values] for one in rows]
+    assert {"1 month", "1 order", "1 pass", "1 times", "$1"} <= {said[1] for said in found}
+
+
+def options_unknowns():
+    return all_unknowns(options(list(facts("options"))), law_source([find_law(name) for name in LAWS]))
+
+
+@pytest.mark.parametrize(
+    "text", ["best 100B 2", "best 100B 2\nrest 1T", "best 100B 2\nrest 1T -1", "a 1 1;b 1 1 1 1", "a 1x 1;b 2 2"]
+)
+def test_faulty_pools_are_refused(text, run_javascript):
+    said = run_javascript(
+        ["decide/pools.js"],
+        f"(() => {{ try {{ readPools({json.dumps(text)}); return ''; }} catch (error) {{ return error.message; }} }})()",
+    )
+    assert "best 100B 2.0" in said or "at least two" in said
 
 
 def vars_of(spread):

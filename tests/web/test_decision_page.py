@@ -11,6 +11,11 @@ from isoflop.web.app import render
 from isoflop.web.decision import decision_view
 
 WHY = "Twice the compute is certain, the rest is hope."
+MOVED = """(handle) => {
+  handle.value = "6.7";
+  handle.dispatchEvent(new Event("input", { bubbles: true }));
+  return document.querySelector(".basis").textContent;
+}"""
 OPENED = "#/decide?step=5&guess=quality&pick=compute&ask=mfu"
 
 
@@ -40,7 +45,7 @@ def test_results_unfold_only_after_a_choice_with_its_reason_and_end_in_a_summary
         "document.querySelector('.settled') && document.querySelector('[data-chart=decision-gains].ready')"
     )
     assert page.locator("h2:visible").all_inner_texts() == ["1. Predict", "2. Look", "3. Choose"]
-    assert "You expected better data (C), 60% sure: it is best in 1" in page.inner_text(".verdict >> nth=0")
+    assert "You expected better data (C), 60 % sure: it is best in 1" in page.inner_text(".verdict >> nth=0")
 
     page.get_by_label("compute (A)").nth(2).check()
     page.get_by_label("What decides it?").fill("It is best in three draws of four, and needs no luck.")
@@ -88,6 +93,53 @@ def test_a_handle_moves_the_answer_by_keyboard_and_the_link_brings_it_back(open_
     again.page.evaluate("location.hash = '#/decide?step=5&budget=2e7&limited=yes&available=2e10'")
     again.wait_until("document.querySelector('.plan').textContent.includes('$20M on top of')")
     assert "20B of them distinct" in again.page.inner_text(".plan")
+    assert opened.errors + again.errors == []
+
+
+@pytest.mark.long
+def test_pools_of_data_are_given_as_the_terminal_takes_them(open_page, page_file):
+    opened = open_page(page_file, f"{OPENED}&options=compute,quality&limited=yes&available=1e12&data=pools")
+    page = opened.page
+    opened.wait_until("document.querySelector('.settled') && document.querySelector('textarea.summary').value")
+    assert "[[options]]" in page.input_value("textarea.summary")
+    assert not page.get_by_label("Worth of the best data", exact=True).is_visible()
+    page.locator("summary:has-text('Better data')").click()
+    figures = "section >> nth=1 >> .rest table"
+    before = page.inner_text(figures)
+    pools = page.get_by_label("Pools")
+    assert pools.input_value() == "best 100B 2.0\ngood 300B 1.2\nrest 600B 0.7"
+    pools.fill("best 900B")
+    assert "“best 900B”: write a name, tokens, worth" in page.inner_text(".assumptions [role=alert]")
+    pools.fill("best 900B 4\nrest 100B 0.1 2")
+    assert page.inner_text(".assumptions [role=alert]") == ""
+    opened.wait_until("document.querySelector('.settled') && location.hash.includes('pools=best')")
+    assert page.inner_text(figures) != before
+    summary = page.input_value("textarea.summary")
+    assert '{ name = "rest", tokens = 100000000000.0, worth = 0.1, passes = 2.0 },' in summary
+    assert "--tokens-available 1000000000000 --option compute --option quality --option-file mine.toml" in summary
+
+    again = open_page(page_file, page.evaluate("location.hash"))
+    again.wait_until("document.querySelector('.settled')")
+    assert again.page.inner_text(figures) == page.inner_text(figures)
+    assert opened.errors + again.errors == []
+
+
+def test_once_a_handle_rests_what_was_off_the_screen_is_as_on_a_page_opened_anew(open_page, page_file):
+    opened = open_page(page_file, OPENED)
+    page = opened.page
+    opened.wait_until("document.querySelector('.settled')")
+    handle = page.get_by_label("To spend", exact=True)
+    assert page.evaluate("document.querySelector('.rest table').getBoundingClientRect().top > innerHeight")
+    said = handle.evaluate(MOVED)
+    assert said.startswith("400 draws while a handle moves")
+    opened.wait_until("document.querySelector('.settled') && location.hash.includes('budget=')")
+    assert page.inner_text(".basis").startswith("4,000 draws")
+
+    again = open_page(page_file, page.evaluate("location.hash"))
+    again.wait_until("document.querySelector('.settled')")
+    for part in (".rest table", ".sentences", "textarea.summary", "[data-chart=decision-worth] .finding", ".ways"):
+        said = "(one) => one.value ?? one.textContent"
+        assert page.locator(part).first.evaluate(said) == again.page.locator(part).first.evaluate(said), part
     assert opened.errors + again.errors == []
 
 

@@ -9,6 +9,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from scipy.optimize import brentq
 
 from isoflop.capability.skill import SkillLaw
 from isoflop.facts import facts
@@ -105,14 +106,20 @@ def test_a_repeated_token_is_worth_what_planning_says(dial) -> None:
 
 @pytest.mark.parametrize("name", [belief.key for belief in published_beliefs()])
 def test_the_split_of_compute_is_that_of_each_law(dial, name) -> None:
-    law, budgets = find_law(name), [1e18, 1e21, 1e24, 1e28]
+    law, budgets = find_law(name), [1e15, 1e18, 1e21, 1e24, 1e29]
     found = np.array(dial(f"{json.dumps(budgets)}.map((C) => bestSize(law({name!r}), C))"), dtype=float)
-    if "U" in law.form.inputs:
-        expected = np.array([float(best_split(expected_loss(law), Resources(train_flops=c)).N) for c in budgets])
-        assert found == pytest.approx(expected, rel=1e-5)  # a kink at the optimum, which both differentiate across
-    else:
-        expected = optimal_split(law.form, law.constants, budgets).N_opt
-        assert found == pytest.approx(expected, rel=1e-8 if law.form.name != "non_embedding" else 1e-5)
+    split = optimal_split(law.form, law.constants, budgets)
+    assert found == pytest.approx(split.N_opt, rel=1e-9)
+    assert np.array(budgets) / (6 * found) == pytest.approx(split.D_opt, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["muennighoff2023", "pearce2024", "besiroglu2024"])
+def test_the_split_with_few_distinct_tokens_is_the_one_that_costs_least(dial, name) -> None:
+    law, C, unique = expected_loss(name), 1e23, 2e10
+    best = dial(f"bestSize(law({name!r}), {C}, {{ unique: {unique} }})")
+    x = np.log(best) + np.linspace(-4, 4, 4001)
+    losses = law.loss(np.exp(x), C / (6 * np.exp(x)), np.minimum(unique, C / (6 * np.exp(x))))
+    assert float(law.loss(best, C / (6 * best), unique)) <= losses.min() * (1 + 1e-12)
 
 
 def test_serving_moves_the_best_size_to_where_a_plan_puts_it(dial) -> None:
@@ -188,21 +195,93 @@ def test_scores_are_the_mean_of_the_fitted_skill_laws(dial) -> None:
             row = facts("page_scores")[task["name"]]
             laws = [SkillLaw(form, row[form], row["chance"], 0.0, row["rows"]) for form in ("sigmoid", "logistic")]
             expected = np.mean([law(np.log10(C)) for law in laws])
-            assert task["value"] == pytest.approx(expected, abs=2e-3)  # what a run is worth is read from a fine table
+            assert task["value"] == pytest.approx(expected, rel=1e-9)
             assert 0 <= task["low"] <= task["value"] <= task["high"] <= 1
 
 
 def test_an_optimal_run_is_worth_its_own_compute_and_an_overtrained_one_less(dial) -> None:
     worth = dial("[read({ C: 1e24 }).worth, read({ C: 1e24, over: 10 }).worth, read({ C: 1e24, unique: 1e11 }).worth]")
-    assert worth[0] == pytest.approx(1e24, rel=5e-3)
+    assert worth[0] == pytest.approx(1e24, rel=1e-9)
     assert worth[1] < 0.8e24
     assert worth[2] < 0.9e24
+
+
+def test_a_run_is_worth_the_compute_at_which_the_best_split_has_its_loss(dial) -> None:
+    law = find_law("besiroglu2024")
+    found = dial(
+        "[[1e16, 10], [1e20, 30], [1e25, 5], [1e28, 0.2]]"
+        ".map(([C, over]) => read({ law: 'besiroglu2024', C, over })).map((r) => [r.N, r.D, r.worth])"
+    )
+    for N, D, worth in found:
+        wanted = float(law(N=N, D=D))
+        assert float(optimal_split(law.form, law.constants, worth).loss) == pytest.approx(wanted, rel=1e-12)
+        assert worth < 6 * N * D
 
 
 def test_overtraining_keeps_the_compute_and_multiplies_tokens_per_parameter(dial) -> None:
     plain_run, over = dial("[read({}), read({ over: 16 })].map((r) => [r.C, r.N, r.D, r.ratio])")
     assert over[0] == plain_run[0] == pytest.approx(6 * over[1] * over[2])
     assert over[3] == pytest.approx(16 * plain_run[3])
+
+
+def pythons_sizes(C, *, serving=0.0):
+    """N of each draw's own best split: the closed form, or where what it gains and what it costs are level."""
+    sizes = []
+    for member in shipped_belief().members:
+        plain_split = optimal_split(member.form, member.draws, C).N_opt
+        for k, start in enumerate(plain_split):
+            constants = {name: values[k] for name, values in member.draws.items()}
+            sizes.append(served_split(member.form, constants, C, serving, start) if serving else start)
+    return np.array(sizes)
+
+
+def served_split(form, constants, C, serving, start):
+    """e_N = e_D (1 + sN/C) for a law of two powers a N**-p + b D**-q, whatever is wrapped around their sum."""
+    power = 1 / constants.get("q", 1)
+    a, p = constants["A"] ** power, constants["alpha"] * power
+    b, q = constants["B"] ** power, constants.get("beta", constants["alpha"]) * power
+
+    def gain(x):
+        return np.log(p * a) - p * x - np.log(q * b) + q * (np.log(C / 6) - x) - np.log1p(serving * np.exp(x) / C)
+
+    return np.exp(brentq(gain, np.log(start) - 30, np.log(start) + 1e-3, xtol=1e-14))
+
+
+@pytest.mark.parametrize("setting", [{"C": 1e24}, {"C": 1e15}, {"C": 1e29, "over": 10}, {"C": 1e23, "served": 1e13}])
+def test_parameters_and_tokens_lie_where_80_percent_of_the_draws_put_their_best_split(dial, setting) -> None:
+    sizes, serving = dial(f"((r) => [r.sizes, r.serving])(read({json.dumps(setting)}))")
+    best = pythons_sizes(setting["C"], serving=serving)
+    N = best / np.sqrt(setting.get("over", 1))
+    D = setting["C"] / (6 * N)
+    assert best.shape == (DRAWS,)
+    for name, drawn in {"N": N, "D": D, "ratio": D / N}.items():
+        low, high = np.quantile(drawn, [0.1, 0.9])
+        assert [sizes[name]["low"], sizes[name]["high"]] == pytest.approx([low, high], rel=1e-9), name
+        assert low < sizes[name]["value"] < high, name
+
+
+def test_the_draws_split_scarce_tokens_where_their_own_loss_is_least(dial) -> None:
+    C, unique = 1e24, 5e10
+    found = dial(f"[...bestSizesOfDraws(law('chinchilla_runs'), {C}, {{ unique: {unique}, from: 1e11 }})]")
+    k = 0
+    for member in shipped_belief().members:
+        few = {name: values[:5] for name, values in member.draws.items()}
+        N = np.array(found[k : k + 5])
+        around = N * np.exp(np.linspace(-1, 1, 401))[:, None]
+        tokens = effective_tokens(C / (6 * around), unique)
+        losses = evaluate(member.form, few, {"N": around, "D": tokens})
+        assert np.all(np.argmin(losses, axis=0) == 200)
+        k += len(next(iter(member.draws.values())))
+    assert k == len(found) == DRAWS
+
+
+def test_a_dial_that_is_given_n_and_d_has_no_interval_of_them(dial) -> None:
+    given, published, money = dial(
+        "[{ mode: 'sizes' }, { law: 'besiroglu2024' }, { mode: 'money' }].map((s) => read(s).sizes.N)"
+    )
+    assert given["low"] is None
+    assert published["low"] is None
+    assert money["low"] < money["value"] < money["high"]
 
 
 def test_the_band_widens_past_the_data_with_every_law_that_has_one(dial) -> None:
@@ -224,6 +303,11 @@ def test_the_valley_has_its_floor_at_the_best_size(dial) -> None:
     floor = min(rows, key=lambda row: row["loss"])
     assert floor["params"] == pytest.approx(best, rel=0.1)
     assert all(row["low"] < row["loss"] < row["high"] for row in rows)
+
+
+def test_the_valley_reaches_to_where_the_dial_stands(dial) -> None:
+    rows = dial("model.valley(model.point(at({ mode: 'sizes', N: 1e12, D: 1e8 })))")
+    assert rows[0]["params"] < 1e12 < rows[-1]["params"]
 
 
 def test_no_dial_gives_a_number_that_is_none(dial) -> None:

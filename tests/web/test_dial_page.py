@@ -108,6 +108,8 @@ def test_changing_the_mode_keeps_the_run(open_page, dial_file) -> None:
         opened.wait_until("true")
         assert reading(opened, "C") == "1.00e+23 FLOP", mode
         assert reading(opened, "N") == seen
+        note = opened.page.inner_text(".reading[data-key='N'] .note")
+        assert note.startswith("80 %: ") == (mode != "N and D"), mode
 
 
 def test_the_curve_is_exported_with_where_the_dial_stands(open_page, dial_file) -> None:
@@ -119,6 +121,9 @@ def test_the_curve_is_exported_with_where_the_dial_stands(open_page, dial_file) 
         content = waiting.value.path().read_bytes()
         assert waiting.value.suggested_filename == f"loss-curve.{kind}"
         assert len(content) > 3_000
+        if kind == "svg":
+            assert b">Chinchilla 70B<" in content
+            assert b"undefined" not in content
     assert b"Chinchilla 70B" in content
     assert b"1e+24" in content
 

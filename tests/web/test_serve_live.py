@@ -186,10 +186,14 @@ def test_the_same_state_of_the_runs_is_worked_out_once(campaign, monkeypatch):
 
     async def scene() -> None:
         live = Live(open_sources(campaign.folder)[0], Worker())
+        few = await worked(live)
+        assert "1 finished run. A law needs at least 4" in few["steps"]["law"]["trouble"]
+        assert jobs == []  # no process is begun to say so
+        campaign.land(*campaign.run_ids[1:4])
         first = await worked(live)
         assert (await worked(live)) == first
         assert len(jobs) == 1
-        campaign.land(campaign.run_ids[1])
+        campaign.land(campaign.run_ids[4])
         second = await worked(live)
         assert len(jobs) == 2
         assert second["of"] != first["of"]

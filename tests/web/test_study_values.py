@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 
 import numpy as np
+import polars as pl
 import pytest
 from fake_campaign import FakeCampaign, loss_at
-from study_answers import BACKTEST, LAW, NEXT
+from scipy.stats import kstwo
+from study_answers import BACKTEST, LAW, NEXT, WATCH
 
 from isoflop.errors import BadInput
 from isoflop.forecasting.averaging import fit_ensemble
 from isoflop.forecasting.forecast import forecast
-from isoflop.report.study_page import study_charts
+from isoflop.forecasting.ledger import record_forecast, score_forecast
+from isoflop.report.calibration import calibration_chart
 from isoflop.runs.run import Run
 from isoflop.runs.table import Runs
 from isoflop.store import open_store
 from isoflop.units import parse_count
 from isoflop.web import study, study_analysis
+from isoflop.web.app import render
+from isoflop.web.pages import all_views
 from isoflop.web.study import study_view
 from isoflop.web.study_analysis import analyse, columns_of, digest_of, runs_of, usable
+from isoflop.web.study_ledger import calibration, ledger_beside
 from isoflop.web.study_payload import (
     POINTS,
     changed_rows,
     columns_of_rows,
-    packed,
+    compact,
+    curves_payload,
     study_payload,
     thin,
     version_of,
@@ -132,6 +140,18 @@ class TestPayload:
         assert np.abs(np.array(L)[10:-1] - 3 - 100 / np.array(D)[10:-1] ** 0.3).max() < 0.06
         assert thin([1.0, 0.0, math.nan, 3.0], [2.0, 2.0, 2.0, math.inf]) == ([1.0], [2.0])
 
+    def test_curves_in_a_file_are_those_of_a_server_to_a_ten_thousandth(self, run_javascript):
+        tokens = np.geomspace(1.2345e3, 9.8765e11, 5000)
+        points = {"a": (tokens, 3 + 100 / tokens**0.3), "b": ([5e5, 1e6], [0.0123456, 0.01]), "c": ([], [])}
+        there = curves_payload(points)
+        small = json.dumps(compact(there))
+        assert len(small) < 0.65 * len(json.dumps(there))
+        found = run_javascript(MODEL, f"curvesOf({small})")
+        assert found["run_id"] == ["a", "b", "c"]
+        for name in ("tokens", "loss"):
+            for column, expected in zip(found[name], there[name], strict=True):
+                assert column == pytest.approx(expected, rel=1e-4)
+
     def test_a_thousand_runs_are_a_payload_of_a_quarter_megabyte_at_most(self):
         runs = [Run(params=1e6 * (i + 1), tokens=1e9 + i, loss=3.0, run_id=f"run-{i:016x}") for i in range(1000)]
         source = GivenSource(Runs.from_runs(runs), "big")
@@ -146,6 +166,18 @@ class TestPayload:
         monkeypatch.setattr(study, "analyse", lambda *_, **__: [("law", answer)])
         assert len(json.dumps(study_view(source).data)) < 150_000
 
+    @pytest.mark.long
+    def test_all_pages_with_a_study_of_a_hundred_runs_are_a_file_of_a_megabyte_and_a_half(self, tmp_path, law):
+        campaign = FakeCampaign(tmp_path / "c", rungs=50)
+        campaign.land(*campaign.run_ids)
+        view = study_view(campaign.folder, steps=())
+        (held,) = view.data["studies"].values()
+        names = campaign.run_ids
+        held["analysis"] = {"law": law | {"residuals": {"run_id": names, "percent": [0.1234] * len(names)}}}
+        held["analysis"] |= {"next": NEXT, "watch": WATCH, "backtest": BACKTEST}
+        whole = render([*all_views(), view])
+        assert len(whole.encode()) < 1_475_000  # the dial's law of these runs takes up to 25 kB more
+
 
 class TestWhatRunsTeach:
     def test_the_law_is_that_of_the_forecast_verb(self, ladder, law):
@@ -159,6 +191,14 @@ class TestWhatRunsTeach:
         assert len(law["residuals"]["percent"]) == 15
         assert set(LAW) == set(law)
         assert all(set(row) == set(law[k][0]) for k in ("forms",) for row in LAW[k])
+
+    @pytest.mark.long
+    def test_the_target_of_the_next_runs_is_split_as_the_law_splits_that_budget(self, ladder, law):
+        target = dict(analyse(ladder, steps=("next",)))["next"]["target"]
+        at = law["ahead"]["flops"].index(pytest.approx(target["flops"], rel=1e-5))
+        for name in ("params", "tokens", "loss", "low", "high"):
+            assert law["ahead"][name][at] == pytest.approx(target[name], rel=1e-5), name
+        assert law["ahead"]["best"]
 
     def test_the_page_reads_forecasts_between_budgets_as_powers(self, law, run_javascript):
         ahead = law["ahead"]
@@ -195,15 +235,6 @@ class TestWhatRunsTeach:
         there = runs_of(json.loads(json.dumps(columns_of(ladder))))
         assert digest_of(there) == digest_of(ladder)
         assert there.flops.tolist() == ladder.flops.tolist()
-
-
-def test_charts_that_are_packed_take_a_third_and_come_out_as_they_were(run_javascript):
-    charts = study_charts()
-    small = packed(charts)
-    assert len(json.dumps(small)) < len(json.dumps(charts)) / 2
-    assert run_javascript(MODEL, f"unpacked({json.dumps(small)})") == json.loads(json.dumps(charts))
-    odd = {"a": ["x" * 50, "x" * 50], "b": [1, None, True, {"c": ["x" * 50]}]}
-    assert run_javascript(MODEL, f"unpacked({json.dumps(packed(odd))})") == odd
 
 
 class TestThePagesModel:
@@ -264,6 +295,35 @@ class TestThePagesModel:
             "2 of 4 runs are done; 1 is running, 1 is waiting."
         )
 
+    @pytest.mark.parametrize(
+        ("sizes", "named"),
+        [
+            ([422e3, 31.7e3, 113e3, 113e3], [31.7e3, 113e3, 422e3]),
+            ([1e6, 1.0001e6, 2e6], [1e6, 2e6]),  # written alike
+            ([5e6], [5e6]),
+            ([], []),
+        ],
+    )
+    def test_a_legend_names_the_sizes_that_there_are_and_no_others(self, run_javascript, sizes, named):
+        rows = [{"params": size} for size in sizes]
+        found = run_javascript([*MODEL, "core/format.js"], f"namedSizes({json.dumps(rows)}, count)")
+        assert [size["params"] for size in found] == named
+
+    def test_of_many_sizes_five_are_named_with_the_smallest_and_the_largest(self, run_javascript):
+        sizes = [1e6 * 1.3**k for k in range(30)]
+        rows = [{"params": size} for size in sizes]
+        found = run_javascript([*MODEL, "core/format.js"], f"namedSizes({json.dumps(rows)}, count)")
+        named = [size["params"] for size in found]
+        assert len(named) == 5
+        assert (named[0], named[-1]) == (sizes[0], sizes[-1])
+        assert set(named) < set(sizes)
+        assert np.ptp(np.diff(np.log(named))) < 2 * math.log(1.3)
+
+    def test_curves_begin_where_a_two_hundredth_of_their_tokens_is_trained(self, run_javascript):
+        curves = {"run_id": ["r0"], "tokens": [[1e6, 4e6, 6e6, 1e9]], "loss": [[9.0, 8.0, 7.0, 3.0]]}
+        drawn = run_javascript(MODEL, f"curveRows({json.dumps(curves)}, {json.dumps(self.ROWS[:1])})")
+        assert [point["tokens"] for point in drawn["lines"]] == [6e6, 1e9]
+
     def test_at_most_so_many_curves_are_asked_for_running_ones_first(self, run_javascript):
         rows = [{**self.ROWS[0], "run_id": f"x{i}", "params": i + 1.0} for i in range(100)]
         rows += [{**self.ROWS[2], "run_id": "live"}]
@@ -271,3 +331,56 @@ class TestThePagesModel:
         assert len(found) == len(set(found)) == 10
         assert found[0] == "live"
         assert {"x0", "x99"} <= set(found)
+
+
+class TestForecastsOnRecord:
+    @staticmethod
+    def entry(measured: float | None, **more: object) -> dict[str, object]:
+        told = {"name": "a", "made_at": "2026-01-01", "loss": 2.0, "low": 1.9, "high": 2.4, "level": 0.9, "pit": None}
+        return told | {"measured": measured} | more
+
+    def test_places_are_shares_of_the_side_of_the_interval_that_was_hit_the_newest_first(self):
+        told = calibration(
+            [self.entry(1.95), self.entry(2.2, name="b", made_at="2026-02-01"), self.entry(None), self.entry(3.2)]
+        )
+        assert told["scored"] == 3
+        assert told["places"]["name"] == ["b", "a", "a"]
+        assert told["places"]["at"] == pytest.approx([0.5, -0.5, 3.0])
+        assert "steps" not in told
+        assert calibration([])["scored"] == 0
+
+    def test_with_ten_whole_distributions_the_calibration_chart_is_that_of_the_ledger_verb(self):
+        ledger = [self.entry(2.0, pit=(i + 0.5) / 12, name=str(i)) for i in reversed(range(12))]
+        told = calibration([*ledger, self.entry(2.1)])
+        assert (told["scored"], told["pit"]) == (13, 12)
+        frame = pl.DataFrame({"pit": [row["pit"] for row in ledger], "label": [row["name"] for row in ledger]})
+        drawn = calibration_chart(frame, band=float(kstwo.ppf(0.9, 12)), title="").to_dict()
+        for layer, name in ((0, "band"), (2, "steps"), (3, "dots")):
+            values = drawn["datasets"][drawn["layer"][layer]["data"]["name"]]
+            rows = [{k: v for k, v in row.items() if k != "label"} for row in values]
+            columns = {k: v for k, v in told[name].items() if k != "forecast"}
+            assert columns == {k: pytest.approx([row[k] for row in rows]) for k in columns}, name
+        assert told["dots"]["forecast"][0] == "0"
+
+    def test_an_entry_without_an_interval_around_its_forecast_is_not_placed(self):
+        assert calibration([self.entry(2.0, low=None), self.entry(2.0, high=2.0)])["scored"] == 0
+
+    def test_a_ledger_beside_the_store_gives_its_probabilities_and_forced_scores_do_not_count(self, tmp_path, ladder):
+        path = tmp_path / "ledger.jsonl"
+        made = forecast(fit_ensemble(usable(ladder), seed=0), N=[1e9, 2e9], D=[2e10, 4e10])
+        record_forecast(made, ladder, path, "one")
+        score_forecast(path, "one", loss=float(made.loss[0]))
+        entries = ledger_beside(str(tmp_path / "study.sqlite"))
+        assert [entry["measured"] for entry in entries] == [pytest.approx(float(made.loss[0])), None]
+        assert entries[0]["pit"] == pytest.approx(0.5, abs=0.1)
+        assert entries[1]["pit"] is None
+        assert calibration(entries)["scored"] == 1
+        score_forecast(path, "one/2", loss=1.0, measured=datetime(2020, 1, 1, tzinfo=UTC), force=True)
+        assert calibration(ledger_beside(str(tmp_path / "study.sqlite")))["scored"] == 1
+
+    def test_rows_of_one_name_stay_apart_and_are_called_as_their_runs(self, run_javascript):
+        told = calibration([self.entry(1.95), self.entry(2.5)])
+        rows = run_javascript(MODEL, f"placeRows({json.dumps(told['places'])}, (name) => `run ${{name}}`)")
+        assert [row["forecast"] for row in rows] == ["run a", "run a (2)"]
+        assert [row["what"] for row in rows] == ["inside", "missed"]
+        assert rows[0]["told"] == "2.0000 (1.9000 to 2.4000, 90 %)"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,23 @@ from fake_campaign import NASTY, FakeCampaign
 from running_server import Running, running
 from study_answers import BACKTEST, LAW, NEXT, WATCH
 
-from isoflop.web.app import View
+from isoflop.web.app import View, plain
 from isoflop.web.study import study_view
+from isoflop.web.study_ledger import calibration
 from isoflop.web.study_source import open_sources
 
 LEDGER = [
     {"name": f"target {NASTY}", "made_at": "2026-01-02T03:04:05", "params": 1e9, "tokens": 2e10, "extrapolation": 12.0}
-    | {"flops": 1.2e20, "loss": 2.5, "low": 2.4, "high": 2.6, "level": 0.9, "measured": measured, "used": 9}
+    | {
+        "flops": 1.2e20,
+        "loss": 2.5,
+        "low": 2.4,
+        "high": 2.6,
+        "level": 0.9,
+        "measured": measured,
+        "used": 9,
+        "pit": None,
+    }
     for measured in (2.45, None)
 ]
 
@@ -34,6 +47,7 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> list[View]:
     (study,) = view.data["studies"].values()
     study["analysis"] = {"law": LAW, "next": NEXT, "watch": WATCH, "backtest": BACKTEST}
     study["ledger"] = LEDGER
+    study["calibration"] = calibration(LEDGER)
     return [view]
 
 
@@ -55,11 +69,11 @@ def names(opened: Any) -> list[str]:
 
 
 def test_every_part_is_drawn_from_the_file_alone_and_no_text_of_a_study_becomes_markup(opened):
-    for part, charts in (("Runs", 1), ("Curves", 1), ("Law", 2), ("Checks", 4), ("Next run", 1)):
+    for part, charts in (("Runs", 1), ("Curves", 1), ("Law", 2), ("Checks", 5), ("Next run", 1)):
         show(opened, part, charts)
         assert opened.page.locator("main img").count() == 0
     assert "10 of 16 runs are done; 1 is running, 5 are waiting." in opened.page.inner_text(".lead")
-    show(opened, "Checks", 4)
+    show(opened, "Checks", 5)
     assert NASTY in opened.page.inner_text("main")
     assert "1 of 1 scored forecast held" in opened.page.inner_text("main")
     assert opened.errors == []
@@ -137,11 +151,32 @@ def test_the_forecast_of_a_larger_run_follows_the_slider(opened):
 def test_no_part_violates_accessibility_or_overflows(open_page, views, width, dark):
     opened = open_page(views, width=width, dark=dark)
     opened.page.wait_for_selector(".study-ready")
-    for part, charts in (("Runs", 1), ("Curves", 1), ("Law", 2), ("Checks", 4), ("Next run", 1)):
+    for part, charts in (("Runs", 1), ("Curves", 1), ("Law", 2), ("Checks", 5), ("Next run", 1)):
         show(opened, part, charts)
         assert opened.violations() == [], part
         assert opened.wider_than_screen() <= 0, part
         assert opened.overlapping_texts() == [], part
+
+
+def test_a_legend_names_sizes_of_runs_and_with_ten_scored_forecasts_their_probabilities_are_drawn(open_page, views):
+    (view,) = views
+    data = json.loads(json.dumps(plain(view.data)))
+    (study,) = data["studies"].values()
+    study["ledger"] = [LEDGER[0] | {"name": f"f{i}", "pit": (i + 0.5) / 10} for i in range(10)]
+    study["calibration"] = calibration(study["ledger"])
+    opened = open_page([replace(view, data=data)])
+    opened.page.wait_for_selector(".study-ready")
+    show(opened, "Runs", 1)
+    with opened.page.expect_download() as waiting:
+        opened.page.click("[data-chart=runs] [data-save=svg]")
+    drawn = waiting.value.path().read_text()
+    entries = re.findall(r">([\d.]+[kMB])</text>", drawn)
+    assert entries == ["1M", "2M", "4M", "8M", "16M", "32M", "64M", "128M"]
+    show(opened, "Checks", 5)
+    assert "10 forecasts are on record, 10 scored: 10 of 10" in opened.page.inner_text("main")
+    assert "Of 10 scored forecasts." in opened.page.inner_text("main")
+    assert opened.page.locator("[data-chart=forecasts-on-record] canvas").count() == 1
+    assert opened.errors == []
 
 
 @pytest.fixture(scope="module")

@@ -210,13 +210,13 @@ def as_json(answer: RunCost | ClusterCost) -> dict[str, Any]:
 def _show_run(a: RunCost) -> None:
     from isoflop.cli.output import print_table
     from isoflop.planning.energy import LEVELS
-    from isoflop.units import format_count, format_flops
+    from isoflop.units import format_count, format_flops, format_ratio
 
     what = {"chip": "chips alone", "chip_pue": "chips and cooling", "server": "servers and cooling"}
     rows = [
         _row("utilisation of the whole run", a.utilisation, lambda x: f"{x:.2f}"),
         _row(f"{a.accelerator.name}-hours", a.device_hours, format_count),
-        _row("days", a.days, lambda x: f"{x:,.3g}"),
+        _row("days", a.days, format_ratio),
         *(_row(f"MWh, {what[level]}", _scaled(a.energy_kwh[level], 1e-3), format_count) for level in LEVELS),
         *(_row(f"t CO2, {what[level]}", a.co2_tonnes[level], format_count) for level in LEVELS),
     ]
@@ -233,13 +233,13 @@ def _show_run(a: RunCost) -> None:
 
 def _show_cluster(a: ClusterCost) -> None:
     from isoflop.cli.output import print_table
-    from isoflop.units import format_count, format_money
+    from isoflop.units import format_count, format_money, format_ratio
 
     rows = [
         ["GPUs alone", format_money(a.chips_usd)],
         ["with servers and network", format_money(a.servers_and_network_usd)],
         ["with everything around them", format_money(a.around_usd)],
-        ["power to install", f"{a.installed_watts / 1e6:.3g} MW"],
+        ["power to install", f"{format_ratio(a.installed_watts / 1e6)} MW"],
         ["peak", f"{a.peak_flops_per_second:.3g} FLOP/s, dense {a.terms.number_format}"],
         ["energy a day, servers and cooling", f"{format_count(a.kwh_a_day['server'] / 1e3)} MWh"],
     ]

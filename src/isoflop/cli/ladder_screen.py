@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isoflop.units import format_count, format_duration, format_flops, format_money
+from isoflop.units import format_count, format_duration, format_flops, format_money, format_ratio
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -47,10 +47,10 @@ def _expected(preview: LadderPreview) -> list[str]:
     return [
         trained,
         f"Expected: {format_duration(preview.seconds)} with {preview.places} at a time on this machine, "
-        f"{preview.device_hours or 0.0:.3g} device-hours{cost}; by the speed {preview.speed_from}."
+        f"{format_ratio(preview.device_hours or 0.0)} device-hours{cost}; by the speed {preview.speed_from}."
         if preview.speed_from.startswith("measured")
-        else f"Expected: {format_duration(preview.seconds)}, {preview.device_hours or 0.0:.3g} device-hours{cost}; by "
-        f"the speed of {preview.speed_from}.",
+        else f"Expected: {format_duration(preview.seconds)}, {format_ratio(preview.device_hours or 0.0)} device-hours"
+        f"{cost}; by the speed of {preview.speed_from}.",
     ]
 
 
@@ -103,12 +103,12 @@ def _told(status: LadderStatus) -> list[str]:
 
 
 def _hours(status: LadderStatus) -> str:
-    left = "" if status.device_hours_left is None else f", {status.device_hours_left:.3g} left"
+    left = "" if status.device_hours_left is None else f", {format_ratio(status.device_hours_left)} left"
     cost = ""
     if status.cost_usd is not None:
         more = "" if status.cost_usd_left is None else f", {format_money(status.cost_usd_left)} left"
         cost = f"; {format_money(status.cost_usd)} so far{more}"
-    return f"Device-hours: {status.device_hours:.3g} so far{left}{cost}."
+    return f"Device-hours: {format_ratio(status.device_hours)} so far{left}{cost}."
 
 
 def _row(run: RunStatus) -> list[str]:

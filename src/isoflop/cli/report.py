@@ -79,18 +79,16 @@ def report(
 
 
 def _studied(path: Path, named: str | None, reading: opt.Reading) -> Studied:
-    from isoflop.workbench.places import store_at
-    from isoflop.workbench.reporting_source import from_store, from_table
+    from isoflop.workbench.reporting_source import from_place, from_table
 
-    place = store_at(path)
-    if place is not None:
+    studied = from_place(path, named)
+    if studied is not None:
         given = [name for name in ("column", "where", "loss_unit", "bytes_per_token") if getattr(reading, name)]
         if given:
             raise BadInput(
-                f"--{given[0].replace('_', '-')} is for tables; {place} is a store. Write its runs as a table with "
+                f"--{given[0].replace('_', '-')} is for tables; {path} is a store. Write its runs as a table with "
                 "`isoflop store export`, or leave the option out."
             )
-        studied = from_store(place, named)
     elif named is not None:
         raise BadInput(f"--study {named} names a study of a store; {path} is a table. Leave it out.")
     else:

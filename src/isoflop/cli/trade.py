@@ -25,30 +25,26 @@ def answer(
     json: bool,
 ) -> None:
     """Price every technique at its best degree, and the joint choice of size and attempts; print."""
-    from isoflop.capability.trade import Demand, best_trade, joint_optimum, technique, techniques
+    from isoflop.capability.trade import joint_optimum, technique, techniques
     from isoflop.laws.catalogue import find_law
-    from isoflop.planning.plan_ask import Serving
     from isoflop.units import parse_count, parse_flops
+    from isoflop.workbench.trading import best_trades, optimal_size, traffic
 
     law, flops, served = find_law(law_name), parse_flops(train_flops), parse_count(tokens, "--tokens")
-    use = serve_mfu
-    if use is None:
-        serving = Serving(served)
-        use = float(train_mfu * serving.flops_per_param() / serving.training_flops_per_param(train_mfu))
-    N, D = _optimal(law, flops)
-    demand = Demand(flops, 2 * N * served, train_mfu, use)
+    asked = traffic(law, flops, served, train_mfu=train_mfu, serve_mfu=serve_mfu)
+    demand = asked.demand
     chosen = [technique(name) for name in names] if names else list(techniques().values())
-    trades = sorted((best_trade(demand, one) for one in chosen), key=lambda one: one.cost)
+    trades = best_trades(demand, chosen)
     joint = [one for one in chosen if one.starts_trained and (names or one.name == JOINT_WITH)]
     together = {
         one.name: joint_optimum(
             lambda N, D: law(N=N, D=D),
-            lambda budget: _optimal(law, budget),
+            lambda budget: optimal_size(law, budget),
             flops,
             served,
             one,
-            train_use=train_mfu,
-            serve_use=use,
+            train_use=demand.train_use,
+            serve_use=demand.serve_use,
         )
         for one in joint
     }
@@ -56,16 +52,9 @@ def answer(
     if json:
         from isoflop.cli.output import print_json
 
-        print_json(_json(demand, (N, D), trades, together, law, wrote))
+        print_json(_json(demand, (asked.N, asked.D), trades, together, law, wrote))
         return
-    _show(demand, (N, D), trades, together, law)
-
-
-def _optimal(law: Law, flops: float) -> tuple[float, float]:
-    from isoflop.laws.optimum import optimal_split
-
-    found = optimal_split(law.form, law.constants, flops)
-    return float(found.N_opt), float(found.D_opt)
+    _show(demand, (asked.N, asked.D), trades, together, law)
 
 
 def _draw(folder: Path | None, demand: Demand, trades: Sequence[Trade]) -> list[str]:

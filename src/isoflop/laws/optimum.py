@@ -2,7 +2,9 @@
 
 A form that depends on N and D only through one sum of two monomials, a·N**p + b·D**q, has the closed solution of
 Hoffmann et al. 2022 (eq. 4): the two terms' elasticities are equal. That covers the additive law, the coupled law and
-Kaplan's joint law, whatever is wrapped around the sum. Any other form is minimised over ln N on a grid that zooms in.
+Kaplan's joint law, whatever is wrapped around the sum. Any other form is minimised over ln N on a grid that zooms in,
+and the last digits come from where its derivative changes sign: a minimum is flat, so the loss itself tells ln N no
+better than to 1e-7.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ Array = NDArray[np.float64]
 
 GRID = 65
 ZOOMS = 9
-"""Nine zooms by a factor of 16 or more each narrow ln N to below 1e-8."""
+"""Nine zooms by a factor of 16 or more each narrow ln N as far as the loss tells."""
+NEAR, HALVINGS = 1e-3, 45
+"""Of ln N: how far to each side of the grid's answer the derivative is asked, and how often that is halved."""
 FIRST_GRID, FIRST_ELEMENTS = 1025, 4_000_000
 """Points of the first grid, fewer where there are many budgets or draws: a law with a kink, such as where repetition
 begins, can have two valleys, and a coarse grid picks the wrong one."""
@@ -46,17 +50,22 @@ def optimal_split(
 ) -> Split:
     """Minimise the loss over N with D = C/(6N), for budgets ``flops`` in FLOP.
 
-    constants and flops broadcast. others: values of further variables, such as U. A result is NaN where the constants
-    allow no interior optimum. Raises LawError when the form has not both N and D, or uses C itself.
+    constants and flops broadcast. others: values of further variables, such as U; without U each token is a fresh one,
+    U = D. A result is NaN where the constants allow no interior optimum. Raises LawError when the form has not both N
+    and D, or uses C itself.
     """
     require_split(form)
     budget = np.asarray(flops, dtype=float)
     arrays = {name: np.asarray(value, dtype=float) for name, value in constants.items()}
     closed = closed_form(form)
-    extra = dict(others or {})
-    N = closed(arrays, budget) if closed is not None else _zoom(form, arrays, budget, extra)
+    extra = {name: np.asarray(value, dtype=float) for name, value in (others or {}).items()}
+    N = closed(arrays, budget) if closed is not None else _polished(form, arrays, budget, extra)
     D = budget / (FLOPS_PER_PARAM_TOKEN * N)
-    return Split(N, D, evaluate(form, arrays, {"N": N, "D": D, **extra}))
+    return Split(N, D, evaluate(form, arrays, _spent(N, D, extra)))
+
+
+def _spent(N: Array, D: Array, others: Mapping[str, Array]) -> dict[str, Array]:
+    return {"N": N, "D": D, "U": D, **others}
 
 
 def require_split(form: Form) -> None:
@@ -137,10 +146,48 @@ def _monomial(term: sp.Expr, N: sp.Symbol) -> tuple[Any, Any]:
     return (sp.simplify(coefficient) if coefficient.has(N) else coefficient).subs(N, 1), power
 
 
-def _zoom(form: Form, constants: Mapping[str, Array], flops: Array, others: Mapping[str, ArrayLike]) -> Array:
+def _polished(form: Form, constants: Mapping[str, Array], flops: Array, others: Mapping[str, Array]) -> Array:
+    """The grid's answer, moved to where the derivative along the budget turns from negative to positive near it.
+
+    At a kink the derivative jumps and the kink is the answer. Where it does not change sign nearby the grid's stays.
+    """
+    found = _zoom(form, constants, flops, others)
+    slope = _slope_along(form, "U" in form.inputs and "U" not in others)
+
+    def rises(x: Array) -> Array:
+        N = np.exp(x)
+        values = _spent(N, flops / (FLOPS_PER_PARAM_TOKEN * N), others)
+        with np.errstate(all="ignore"):
+            given = slope([constants[name] for name in form.symbols], [values[name] for name in form.inputs])
+        return np.broadcast_to(np.asarray(given, dtype=float), x.shape)
+
+    x = np.log(found)
+    low, high = x - NEAR, x + NEAR
+    bracketed = (rises(low) < 0) & (rises(high) > 0)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        falling = rises(middle) < 0
+        low, high = np.where(falling, middle, low), np.where(falling, high, middle)
+    return np.where(bracketed, np.exp(0.5 * (low + high)), found)
+
+
+@functools.lru_cache(maxsize=256)
+def _slope_along(form: Form, fresh: bool) -> Callable[[list[Array], list[Array]], Array]:
+    """(parameters, variables) -> the derivative of the loss by ln N while ln D falls as ln N grows. fresh: U = D."""
+    N, D = symbol_of(form, "N"), symbol_of(form, "D")
+    expression = to_sympy(form)
+    if fresh:
+        expression = expression.subs(symbol_of(form, "U"), D)
+    along = N * sp.diff(expression, N) - D * sp.diff(expression, D)
+    arguments = ([symbol_of(form, name) for name in form.symbols], [symbol_of(form, name) for name in form.inputs])
+    made: Callable[[list[Array], list[Array]], Array] = sp.lambdify(arguments, along, modules=["numpy"])
+    return made
+
+
+def _zoom(form: Form, constants: Mapping[str, Array], flops: Array, others: Mapping[str, Array]) -> Array:
     shape = np.broadcast_shapes(flops.shape, *(value.shape for value in constants.values()))
     expanded = {name: np.broadcast_to(value, shape)[..., None] for name, value in constants.items()}
-    extra = {name: np.broadcast_to(np.asarray(value, dtype=float), shape)[..., None] for name, value in others.items()}
+    extra = {name: np.broadcast_to(value, shape)[..., None] for name, value in others.items()}
     budget = np.broadcast_to(flops, shape)[..., None]
     low = np.zeros(shape)
     high = np.log(np.broadcast_to(flops, shape) / FLOPS_PER_PARAM_TOKEN)
@@ -149,7 +196,7 @@ def _zoom(form: Form, constants: Mapping[str, Array], flops: Array, others: Mapp
     for points in (first, *[GRID] * (ZOOMS - 1)):
         x = np.linspace(low, high, points, axis=-1)
         N = np.exp(x)
-        loss = evaluate(form, expanded, {"N": N, "D": budget / (FLOPS_PER_PARAM_TOKEN * N), **extra})
+        loss = evaluate(form, expanded, _spent(N, budget / (FLOPS_PER_PARAM_TOKEN * N), extra))
         best = np.argmin(np.where(np.isfinite(loss), loss, np.inf), axis=-1)[..., None]
         middle = np.take_along_axis(x, best, axis=-1)[..., 0]
         reach = (high - low) * 2 / (points - 1)

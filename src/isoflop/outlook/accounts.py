@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from isoflop.errors import BadInput
 from isoflop.facts import facts
 from isoflop.laws import find_law, outside
+from isoflop.laws.progress import scales
 from isoflop.outlook.dates import parse_date, written
 from isoflop.outlook.effective import (
     AGAINST,
-    SMALL_FLOPS,
     Methods,
     draw_methods,
     joint_doubling,
@@ -217,7 +217,7 @@ def compute_account(
 
     added = shapley(worth, (SCALING, METHODS))
     whole = added[SCALING] + added[METHODS]
-    share, small = added[METHODS] / whole, methods.rate(SMALL_FLOPS) * years
+    share, small = added[METHODS] / whole, methods.rate(scales()[0]) * years
     return ComputeAccount(
         spread(np.exp(whole), level),
         tuple(Part(name, spread(np.exp(log), level), spread(log / whole, level)) for name, log in added.items()),

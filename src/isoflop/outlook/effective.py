@@ -17,14 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import BadInput
 from isoflop.facts import facts
+from isoflop.laws.progress import beyond_small, span
 from isoflop.outlook.dates import parse_date, written
 from isoflop.outlook.sampling import lognormal, skewed
 from isoflop.outlook.spread import DRAWS, Spread, spread
 
 Array = NDArray[np.float64]
 
-SMALL_FLOPS, FRONTIER_FLOPS = 1e18, 2.1e25
-"""Scales at which the two yearly factors hold (as in ``decide``); beyond them the nearer one is taken."""
 EARLIEST, LATEST = 1990.0, 2050.0
 """Dates that are answered: the rates come from 2012 to 2023, and prolonging them further says nothing (chosen)."""
 AGAINST = "GPT-3 175B"
@@ -42,8 +41,7 @@ class Methods:
 
     def rate(self, flops: ArrayLike) -> Array:
         """ln of the compute saved a year at a scale."""
-        scale = np.log(np.clip(np.asarray(flops, dtype=float), SMALL_FLOPS, FRONTIER_FLOPS) / SMALL_FLOPS)
-        return np.asarray(self.base + self.along * scale)
+        return np.asarray(self.base + self.along * beyond_small(flops))
 
     def gain(self, flops: ArrayLike, years: ArrayLike) -> Array:
         """Compute saved over years at a scale, as a factor."""
@@ -66,7 +64,7 @@ def draw_methods(
         np.log(skewed((row["low"], row["middle"], row["high"]), rng, draws, level=row["level"]))
         for row in (rows["small_factor"], rows["frontier_factor"])
     )
-    return Methods(small, (frontier - small) / np.log(FRONTIER_FLOPS / SMALL_FLOPS))
+    return Methods(small, (frontier - small) / span())
 
 
 def _by_halving(rng: np.random.Generator, draws: int, halving: tuple[float, float] | None) -> Array:

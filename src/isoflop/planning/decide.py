@@ -31,6 +31,7 @@ from isoflop.planning.decide_sensitivity import Weighed, altogether, everything,
 from isoflop.planning.decide_value import perfect_information, shares_best, simplex, stratified
 from isoflop.planning.design_prior import LAWS
 from isoflop.planning.hardware import LATEST
+from isoflop.units import format_ratio
 
 Array = NDArray[np.float64]
 
@@ -215,9 +216,13 @@ def _notes(source: LawSource, start: Outcome, plan: Baseline) -> tuple[str, ...]
         boxes = [box for name in source.names if (box := find_law(name).validity.get("N"))]
         largest, size = max((high for _, high in boxes), default=np.inf), float(np.median(start.params))
         if size > largest:
-            notes.append(f"The plan's model is {size / largest:.3g} times the largest behind any of these laws.")
+            notes.append(
+                f"The plan's model is {format_ratio(size / largest)} times the largest behind any of these laws."
+            )
     elif source.compute_seen is not None and (ratio := float(np.median(start.flops)) / source.compute_seen) > 1:
-        notes.append(f"The plan has {ratio:.3g} times the compute of the largest run that the law was fitted to.")
+        notes.append(
+            f"The plan has {format_ratio(ratio)} times the compute of the largest run that the law was fitted to."
+        )
     if plan.tokens_available is None:
         notes.append("No limit of distinct tokens is given, so no token is seen twice and more of them add nothing.")
     return tuple(notes)

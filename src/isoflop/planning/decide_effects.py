@@ -22,15 +22,13 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from isoflop.laws.progress import beyond_small, span
 from isoflop.planning.accelerators import Accelerator
 from isoflop.planning.decide_law import LawDraws, best_split, loss_at
 from isoflop.planning.decide_options import Grade, Option
 
 Array = NDArray[np.float64]
 
-FRONTIER_FLOPS, SMALL_FLOPS = 2.1e25, 1e18
-"""Where the scale-dependent variant takes its two rates to hold: the frontier of 2023 (GPT-4) and, assumed, the small
-models of ablations. Between them the yearly factor is a power of C, beyond them it stays."""
 INFERENCE_SPAN = 10.0
 """Most training compute that thinking longer stands in for: about one order (Villalobos & Atkinson 2023, table)."""
 STAFF_YEARS_FLOOR = 1e-12
@@ -231,8 +229,7 @@ def progress_gain(world: World, usd: float, flops: Array) -> Array:
     if world.progress == "halving":
         return np.asarray(2 ** (months / values["halving_months"]))
     small, frontier = np.log(values["small_factor"]), np.log(values["frontier_factor"])
-    along = np.log(np.clip(flops, SMALL_FLOPS, FRONTIER_FLOPS) / SMALL_FLOPS) / np.log(FRONTIER_FLOPS / SMALL_FLOPS)
-    return np.asarray(np.exp((small + (frontier - small) * along) * months / 12))
+    return np.asarray(np.exp((small + (frontier - small) * (beyond_small(flops) / span())) * months / 12))
 
 
 def inference_gain(world: World, usd: float) -> Array:

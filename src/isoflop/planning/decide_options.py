@@ -32,6 +32,8 @@ Progress = Literal["halving", "scale_dependent"]
 EFFECTS: tuple[str, ...] = get_args(Effect)
 PROGRESS: tuple[str, ...] = get_args(Progress)
 KINDS = ("measured", "published", "assumed", "given")
+ONE = {"months": "month", "orders": "order", "passes": "pass"}
+"""Units of which there is one."""
 TAIL = 0.01
 """An interval that is judged says nothing of what is rarer than this; draws stop at these quantiles (chosen)."""
 
@@ -73,7 +75,8 @@ class Unknown:
         """A value of it in words: $250k, 0.25 months, 1.5 times."""
         if self.unit == "$":
             return f"${format_count(value)}"
-        return f"{format_count(value)} {self.unit}".rstrip()
+        number = format_count(value)
+        return f"{number} {ONE.get(self.unit, self.unit) if number == '1' else self.unit}".rstrip()
 
     def known(self, value: float) -> Unknown:
         """The same once it is known. Raises BadInput for a value that it cannot have."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from isoflop.planning.decide_result import LAW, Choice, Decision, Spread, Worth
-from isoflop.units import format_count, format_money
+from isoflop.units import format_count, format_money, format_ratio
 
 LAW_WHAT = "the law: how steeply the loss falls with compute"
 LAW_HOW = "fit the law to a ladder of your own (isoflop fit); isoflop next says which runs teach most"
@@ -71,7 +71,7 @@ def said_plan(decision: Decision) -> str:
     given = f" for {format_money(plan.usd)}" if plan.usd is not None else ""
     limit = ""
     if plan.tokens_available is not None:
-        limit = f", {format_count(plan.tokens_available)} of them distinct ({start.epochs.median:.3g} passes)"
+        limit = f", {format_count(plan.tokens_available)} of them distinct ({format_ratio(start.epochs.median)} passes)"
     sizes = f"N = {format_count(start.params.median)} on {format_count(start.tokens.median)} tokens{limit}"
     return f"{start.flops.median:.2e} FLOP{given}, {sizes}".replace("e+", "e")
 
@@ -110,11 +110,14 @@ def _more_compute(choice: Choice, decision: Decision) -> tuple[str, str]:
     )
     again = ""
     if choice.epochs.median > SEEN_AGAIN:
-        again = f", tokens are seen {choice.epochs.median:.3g} times instead of {start.epochs.median:.3g}"
+        passes, planned = format_ratio(choice.epochs.median), format_ratio(start.epochs.median)
+        again = f", tokens are seen {passes} times instead of {planned}"
     multiple = choice.flops.median / start.flops.median
     served = choice.params.median / start.params.median
-    improves = f"The loss falls by {_fall(choice.gain)}: {multiple:.3g}× the compute, {sizes}."
-    stays = f"An answer costs {served:.3g}× as much to serve{again}, and what a FLOP or a token is worth stays;"
+    improves = f"The loss falls by {_fall(choice.gain)}: {format_ratio(multiple)}× the compute, {sizes}."
+    stays = (
+        f"An answer costs {format_ratio(served)}× as much to serve{again}, and what a FLOP or a token is worth stays;"
+    )
     return improves, f"{stays} {_doubling(choice)}."
 
 
@@ -147,7 +150,7 @@ def _tokens(choice: Choice, decision: Decision) -> tuple[str, str]:
             "Loss, size and cost to serve stay; more tokens count once some would be repeated.",
         )
     more = f"Distinct tokens go from {format_count(have)} to {_range(choice.unique, format_count)}"
-    seen = f"a token is seen {choice.epochs.median:.3g} times instead of {start.epochs.median:.3g}"
+    seen = f"a token is seen {format_ratio(choice.epochs.median)} times instead of {format_ratio(start.epochs.median)}"
     return (
         f"{more}, so the loss falls by {_fall(choice.gain)}: {seen}.",
         f"Compute and method stay, and once nothing is repeated more tokens add nothing; {_doubling(choice)}.",
@@ -174,7 +177,7 @@ _SENTENCES: dict[str, Callable[[Choice, Decision], tuple[str, str]]] = {
 
 
 def _doubling(choice: Choice) -> str:
-    return f"twice the sum brings {choice.next_doubling:.3g}× as much"
+    return f"twice the sum brings {format_ratio(choice.next_doubling)}× as much"
 
 
 def _fall(gain: Spread) -> str:
@@ -182,7 +185,7 @@ def _fall(gain: Spread) -> str:
 
 
 def _times(value: Spread) -> str:
-    return _range(value, lambda number: f"{number:.3g}×")
+    return _range(value, lambda number: f"{format_ratio(number)}×")
 
 
 def _range(value: Spread, show: Callable[[float], str]) -> str:

@@ -38,6 +38,7 @@ from isoflop.planning.plan_sketch import Sketch, sketch
 from isoflop.planning.plan_valley import Detour, detour_of, valley_of
 from isoflop.planning.plan_wait import Waiting, waiting
 from isoflop.planning.run_cost import LEVEL, CostLine, GoodputLine, Terms, cost_lines, goodput_line
+from isoflop.units import format_count, format_ratio
 
 DEFAULT_LAW, DEFAULT_CHIP = "besiroglu2024", "H100"
 DRAWS = 20_000
@@ -174,7 +175,7 @@ def _enough_chips(machine: Machine, found: Sketch, terms: Terms) -> tuple[str, .
     except BadInput as error:
         days = found.seconds / 86_400
         raise InfeasiblePlan(
-            f"The budget takes {found.devices:,.0f} {machine.chip.name} for {days:.3g} days. {error}",
+            f"The budget takes {found.devices:,.0f} {machine.chip.name} for {format_ratio(days)} days. {error}",
             conflict=("usd", "seconds"),
             nearest=("Or give the run more time with --deadline, or another chip with --accelerator.",),
         ) from None
@@ -220,8 +221,8 @@ def _shaped(ask: Ask, found: Sketch, context: int, vocab: int) -> tuple[Ask, Ske
     largest = largest_that_fits(ask, found, context, vocab)
     if largest is None:
         raise InfeasiblePlan(
-            f"No layout of {float(found.best.N):.3g} parameters fits {found.devices:,.0f} {ask.machine.chip.name}: "
-            f"{shape.search.reason}",
+            f"No layout of {format_count(float(found.best.N))} parameters fits {found.devices:,.0f} "
+            f"{ask.machine.chip.name}: {shape.search.reason}",
             conflict=("memory", "devices"),
             nearest=("Give more chips, or ones with more memory.",),
         )
@@ -318,7 +319,7 @@ def _notes(ask: Ask, found: Sketch) -> tuple[str, ...]:
         reach = float(found.best.flops) / float(ask.law.source.runs.flops.max())
         if reach > FAR:
             notes.append(
-                f"The plan has {reach:.3g} times the compute of the largest run that was fitted, beyond what "
+                f"The plan has {format_ratio(reach)} times the compute of the largest run that was fitted, beyond what "
                 "backtests on those runs can vouch for."
             )
     if ask.law.law is not None:

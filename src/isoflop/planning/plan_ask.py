@@ -41,14 +41,19 @@ class Serving:
     prefill_mfu: float = 0.5
     decode_mfu: float = 0.01
 
+    @property
+    def mfu(self) -> float:
+        """Utilisation over all tokens, read and generated: FLOP over what the chips could do in the same hours."""
+        read, written = (1 - self.output_share) / self.prefill_mfu, self.output_share / self.decode_mfu
+        return 1 / (read + written)
+
     def flops_per_param(self) -> float:
         """2 D_inf: FLOP as FLOP."""
         return 2 * self.tokens
 
     def training_flops_per_param(self, mfu: ArrayLike) -> Array:
         """What serving costs a parameter, as the training FLOP that the same chip-hours would do."""
-        read, written = (1 - self.output_share) / self.prefill_mfu, self.output_share / self.decode_mfu
-        return np.asarray(2 * self.tokens * np.asarray(mfu) * (read + written))
+        return np.asarray(self.flops_per_param() * np.asarray(mfu) / self.mfu)
 
 
 @dataclass(frozen=True)

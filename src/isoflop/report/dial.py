@@ -15,6 +15,7 @@ COUNT_AXIS, FLOPS_AXIS = theme.COUNT.format(v="datum.value"), theme.FLOPS.format
 POWER_AXIS = theme.COUNT.format(v="pow(10, datum.value)")
 LOSS_AXIS = "format(datum.value, '.3~r')"
 LABEL_SIZE = 11
+LEAST_LOSS, MOST_LOSS = "leastLoss", "mostLoss"
 
 
 QUIET: dict[str, Any] = {"aria": False, "invalid": None}
@@ -30,14 +31,17 @@ def curve_chart(*, own_runs: bool = False) -> alt.LayerChart:
 
     Data: curve (flops, loss, low, high), beyond (flops, end, text), marks (flops, loss, name, label, …), runs (flops,
     loss), here (flops, loss, low, high, seen: 1, or 0 while something else shows it). own_runs: whether there are any;
-    an empty table has no range to draw.
+    an empty table has no range to draw. The page says from where to where the loss goes by LEAST_LOSS and MOST_LOSS: an
+    axis that follows every row would have to be drawn anew, landmarks and all, however little the curve moves.
     """
     x = alt.X(
         "flops:Q",
         scale=alt.Scale(type="log", domain=[FROM, TO], nice=False, clamp=True),
         axis=alt.Axis(title="Training compute (FLOP)", values=TICKS, labelExpr=FLOPS_AXIS),
     )
-    y = _loss("loss")
+    ends = [alt.ExprRef(expr=LEAST_LOSS), alt.ExprRef(expr=MOST_LOSS)]
+    scale = alt.Scale(type="log", nice=False, clamp=True, domain=ends)
+    y = _loss("loss", scale)
     seen = alt.Opacity("seen:Q", scale=None, legend=None)
     tips = [
         alt.Tooltip("name:N", title="model"),
@@ -53,7 +57,7 @@ def curve_chart(*, own_runs: bool = False) -> alt.LayerChart:
         .encode(x=alt.X("end:Q", scale=x["scale"]), y=alt.value(3), text="text:N"),
         _named("curve")
         .mark_area(style=["forecast", "band"], interpolate="monotone", **QUIET)
-        .encode(x=x, y=_loss("low"), y2="high:Q"),
+        .encode(x=x, y=_loss("low", scale), y2="high:Q"),
         _named("curve").mark_line(style="forecast", interpolate="monotone", **QUIET).encode(x=x, y=y),
         *(
             [_named("runs").mark_point(style="measured", size=18, opacity=0.6, **QUIET).encode(x=x, y=y)]
@@ -67,10 +71,11 @@ def curve_chart(*, own_runs: bool = False) -> alt.LayerChart:
         _named("here").mark_rule(style="reference", strokeDash=[3, 3], **QUIET).encode(x=x, opacity=seen),
         _named("here")
         .mark_rule(style="forecast", strokeWidth=3, **QUIET)
-        .encode(x=x, y=_loss("low"), y2="high:Q", opacity=seen),
+        .encode(x=x, y=_loss("low", scale), y2="high:Q", opacity=seen),
         _named("here").mark_point(style=["forecast", "halo"], size=110, **QUIET).encode(x=x, y=y, opacity=seen),
     ]
-    return finish(layers, "Loss against training compute", "", height=300)
+    given = [alt.param(name=LEAST_LOSS, value=1.5), alt.param(name=MOST_LOSS, value=8.0)]
+    return finish(layers, "Loss against training compute", "", height=300).add_params(*given)
 
 
 def valley_chart() -> alt.LayerChart:
@@ -96,9 +101,9 @@ def valley_chart() -> alt.LayerChart:
     return finish(layers, "Loss of each size for the same compute", "", height=300)
 
 
-def _loss(name: str) -> alt.Y:
+def _loss(name: str, scale: alt.Scale | None = None) -> alt.Y:
     return alt.Y(
         f"{name}:Q",
-        scale=alt.Scale(type="log", nice=False, padding=6),
+        scale=alt.Scale(type="log", nice=False, padding=6) if scale is None else scale,
         axis=alt.Axis(title="Loss (nats per token)", labelExpr=LOSS_AXIS, tickCount=5, minExtent=30),
     )

@@ -13,6 +13,7 @@ import altair as alt
 
 from isoflop.report import theme
 from isoflop.report.grammar import TITLES, finish
+from isoflop.report.recorded import pit_chart, places_chart
 
 Kind = Literal["count", "flops", "loss", "percent"]
 WRITTEN: Mapping[str, str] = {
@@ -53,6 +54,8 @@ TIPS = {
 STATES = {"done": "circle", "running": "triangle-up", "diverged": "cross"}
 HELD = {"inside its interval": "circle", "outside": "cross"}
 HEIGHT = 320
+DOUBLINGS = [2**k for k in range(21)]
+"""Ticks of a ratio: ladders go up by factors of two or four."""
 ROUND = "test(/^[125]e|[.]/, format(datum.value, '.2~e'))"
 """Whether a tick of a logarithmic axis is 1, 2 or 5 times a power of ten, or one of a stretch too short for those."""
 
@@ -69,6 +72,8 @@ def study_charts() -> dict[str, dict[str, Any]]:
         "coverage": coverage_chart(),
         "steps": steps_chart(),
         "blocks": blocks_chart(),
+        "places": places_chart(),
+        "pit": pit_chart(),
     }
     return {name: _bare(chart.to_dict()) for name, chart in made.items()}
 
@@ -87,7 +92,7 @@ def runs_chart() -> alt.LayerChart:
         scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
         legend=alt.Legend(title=None, symbolOpacity=1),
     )
-    layers = [dots.encode(x=_x("flops"), y=_y("loss"), color=_by_size(), shape=shape, tooltip=_tips(tips))]
+    layers = [_sizes(), dots.encode(x=_x("flops"), y=_y("loss"), color=_by_size(), shape=shape, tooltip=_tips(tips))]
     return finish(layers, "Loss against training compute", "", height=HEIGHT)
 
 
@@ -98,6 +103,7 @@ def curves_chart() -> alt.LayerChart:
     lines = _named("curves", tips).mark_line(style="curve", clip=True)
     dots = _named("ends", tips).mark_point(style="halo", size=45)
     layers = [
+        _sizes(),
         lines.encode(x=x, y=y, color=colour, detail="run:N", order="tokens:Q", tooltip=_tips(tips)),
         dots.encode(x=x, y=y, color=_by_size(), tooltip=_tips(tips)),
     ]
@@ -111,6 +117,7 @@ def lines_chart() -> alt.LayerChart:
     law = _named("lines", ("params", "tokens", "loss", "low", "high")).encode(x=x, color=colour, detail="params:Q")
     dots = _named("runs", tips).mark_point(style="halo", size=45)
     layers = [
+        _sizes(),
         law.mark_area(style="band", line=False).encode(y=_y("low", "loss"), y2="high:Q"),
         law.mark_line().encode(y=y, tooltip=_tips(("params", "tokens", "loss", "low", "high"))),
         dots.encode(x=x, y=y, color=_by_size(), tooltip=_tips(tips)),
@@ -139,6 +146,7 @@ def residual_chart() -> alt.LayerChart:
     y = alt.Y("percent:Q", axis=alt.Axis(title=AXES["percent"], tickCount=6), scale=alt.Scale(zero=True))
     base = _named("residuals", tips).encode(x=_x("flops"), y=y)
     layers = [
+        _sizes(),
         _at(0, y),
         base.mark_rule(opacity=0.45).encode(y2=alt.datum(0), color=_by_size()),
         base.mark_point(style="halo", size=50).encode(color=_by_size(), tooltip=_tips(tips)),
@@ -164,7 +172,8 @@ def backtest_chart() -> alt.LayerChart:
 
 def coverage_chart() -> alt.LayerChart:
     """Share of runs held by intervals against the share promised. data: coverage {promised, held}."""
-    axis = alt.Axis(format="%", values=[0, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9, 1.0])
+    values = [0, 0.25, 0.5, 0.75, 0.9, 1]
+    axis = alt.Axis(labelExpr="format(100 * datum.value, '.0f') + ' %'", values=values, labelFlush=False)
     whole = alt.Scale(domain=[0, 1])
     x = alt.X("promised:Q", title="Promised by the interval", scale=whole, axis=axis)
     y = alt.Y("held:Q", title="Held by the runs that came", scale=whole, axis=axis)
@@ -228,6 +237,8 @@ def _tips(names: tuple[str, ...]) -> list[alt.Tooltip]:
 
 def _axis(name: str) -> alt.Axis:
     written = WRITTEN[KINDS[name]].format(v="datum.value") + (" + '×'" if name == "ratio" else "")
+    if name == "ratio":
+        return alt.Axis(title=AXES[name], labelExpr=written, values=DOUBLINGS)
     if KINDS[name] == "loss":
         return alt.Axis(title=AXES[name], labelExpr=written, tickCount=6)
     shown = {"condition": {"test": ROUND, "value": 1}, "value": 0}
@@ -245,14 +256,17 @@ def _y(name: str, axis: str = "") -> alt.Y:
 
 
 def _by_size() -> alt.Color:
-    """Colour by parameters, with five sizes in the legend whatever the rows hold."""
-    low, high = "log(domain('color')[0])", "log(domain('color')[1])"
-    spread = ", ".join(f"exp({low} * {1 - k / 4} + {high} * {k / 4})" for k in range(5))
-    values = alt.expr(f"{high} - {low} > 0.01 ? [{spread}] : [domain('color')[0]]")
-    written = theme.COUNT.format(v="datum.value").replace(".3~s", ".2~s")
+    """Colour by parameters, the same on every chart of a page. data: sizes {params}, those that the legend names."""
+    values = alt.expr("pluck(data('sizes'), 'params')")
     look: dict[str, Any] = {"type": "symbol", "symbolType": "circle", "symbolOpacity": 1}
-    legend = alt.Legend(title=TITLES["params"], values=values, labelExpr=written, **look)
+    legend = alt.Legend(title=TITLES["params"], values=values, labelExpr=theme.COUNT.format(v="datum.value"), **look)
     return alt.Color("params:Q", scale=alt.Scale(type="log", nice=False), legend=legend)
+
+
+def _sizes() -> alt.Chart:
+    """The sizes on the scale of colours, without a mark that is seen."""
+    unseen: alt.Chart = alt.Chart(alt.NamedData("sizes")).mark_point(size=0, opacity=0)
+    return unseen.encode(color=_by_size())
 
 
 def _at(value: float, y: alt.Y) -> alt.Chart:

@@ -22,8 +22,11 @@ from isoflop.errors import Failure
 from isoflop.report import theme
 from isoflop.report.page import runtime
 from isoflop.web.assemble import assemble
+from isoflop.web.packing import packed
 
 SCHEMA = "isoflop page 1"
+WHOLE = 1e16
+"""Whole numbers below this are written with a point and a nought."""
 _FOOTERS = (
     "Everything here is computed in this browser; nothing is sent anywhere.",
     "This page speaks to the server that it came from, and to nothing else.",
@@ -69,7 +72,7 @@ def render(views: Sequence[View], *, title: str = "isoflop", served: Served | No
     )
     blocks = [
         _block("themes", {"light": theme.config(theme.LIGHT), "dark": theme.config(theme.DARK)}),
-        _block("data", {view.name: view.data for view in views}),
+        _block("data", {view.name: view.data for view in views}, once=True),
     ]
     if served:
         blocks.append(_block("server", {"token": served.token, "base": served.base}))
@@ -116,7 +119,7 @@ def policy(scripts: Sequence[str], *, connects: bool) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has them: arrays as lists, numbers that are not finite as None."""
+    """A value as JSON has them: arrays as lists, numbers that are not finite as None, whole ones without a point."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -124,7 +127,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        if not math.isfinite(value):
+            return None
+        return int(value) if value.is_integer() and abs(value) < WHOLE else value
     return value
 
 
@@ -144,9 +149,11 @@ def _in_script(text: str) -> str:
     return text.replace("\r", "").replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _block(name: str, value: object) -> str:
+def _block(name: str, value: object, *, once: bool = False) -> str:
+    """once: write what comes again only once."""
     try:
-        text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        told = packed(plain(value)) if once else plain(value)
+        text = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise Failure(f"The data of the page are no JSON: {error}.") from None
     return f'<script type="application/json" id="{name}">{text.replace("<", chr(92) + "u003c")}</script>\n'

@@ -18,6 +18,7 @@ _EXPORT = re.compile(
     r"^export\s+(async\s+function\s*\*?|function\s*\*?|class|const)\s+([A-Za-z_$][\w$]*)", re.MULTILINE
 )
 _OTHER = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
+_REMARKS = re.compile(r"^[ \t]*//.*\n|^[ \t]+|^\n", re.MULTILINE)
 
 
 def assemble(entry: str, sources: Mapping[str, str]) -> str:
@@ -76,5 +77,13 @@ def _wrapped(path: str, text: str, names: Mapping[str, str]) -> str:
             f"{path} says {other[0]!r}. A page's module may import names from a file and export a function, class or "
             f"constant where it is made."
         )
-    returned = f"  return {{ {', '.join(given)} }};\n" if given else ""
-    return f"const {names[path]} = (() => {{ // {path}\n{body.rstrip()}\n{returned}}})();"
+    returned = f"return {{ {', '.join(given)} }};\n" if given else ""
+    return f"const {names[path]} = (() => {{ // {path}\n{tightened(body).strip()}\n{returned}}})();"
+
+
+def tightened(text: str) -> str:
+    """Without indentation, empty lines and lines that are a remark, which readers of the sources have and browsers
+    need not load. A module with a text over several lines, where spaces may count, stays as it is."""
+    if any(line.count("`") % 2 for line in text.split("\n")):
+        return text
+    return _REMARKS.sub("", text)

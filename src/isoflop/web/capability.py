@@ -18,6 +18,7 @@ from isoflop.workbench.studies.catalogue import find_study
 from isoflop.workbench.studies.finding import Finding
 from isoflop.workbench.studies.proportions import fit_rise
 from isoflop.workbench.studies.training import from_sample
+from isoflop.workbench.trading import TRAIN_MFU, serving_mfu
 
 LAW = "besiroglu2024"
 DIGITS = 5
@@ -49,6 +50,10 @@ def model_facts() -> dict[str, Any]:
             {key: row[key] for key in ("name", "what", "chance", "seen", "sigmoid", "logistic", "scatter", "source")}
             for row in facts("page_scores").values()
         ],
+        "skills": [
+            {key: row[key] for key in ("name", "what", "chance", "rows", "seen", "m", "s", "u", "sd", "source")}
+            for row in facts("page_skills").values()
+        ],
         "trades": [
             {
                 "name": one.name,
@@ -59,7 +64,7 @@ def model_facts() -> dict[str, Any]:
             }
             for one in techniques().values()
         ],
-        "use": {"train_use": 0.4, "serve_use": 0.4},
+        "use": {"train_use": TRAIN_MFU, "serve_use": serving_mfu()},
     }
 
 

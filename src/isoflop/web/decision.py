@@ -11,6 +11,7 @@ from typing import Any
 from isoflop.counting import FLOPS_PER_PARAM_TOKEN
 from isoflop.facts import facts
 from isoflop.laws.catalogue import find_law
+from isoflop.laws.progress import scales
 from isoflop.planning import decide as deciding
 from isoflop.planning import decide_effects, decide_law, decide_options, decide_sensitivity, decide_value, decide_words
 from isoflop.planning.accelerators import find_accelerator
@@ -81,8 +82,8 @@ def model_facts(chosen: tuple[Option, ...], source: LawSource) -> dict[str, Any]
         "as_good_as_new": decide_law.AS_GOOD_AS_NEW,
         "steps": decide_law.STEPS,
         "close": decide_law.CLOSE,
-        "small_flops": decide_effects.SMALL_FLOPS,
-        "frontier_flops": decide_effects.FRONTIER_FLOPS,
+        "small_flops": scales()[0],
+        "frontier_flops": scales()[1],
         "inference_span": decide_effects.INFERENCE_SPAN,
         "staff_years_floor": decide_effects.STAFF_YEARS_FLOOR,
         "tail": decide_options.TAIL,

@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 from isoflop.errors import BadInput
 from isoflop.facts import facts
 from isoflop.forecasting.averaging import Ensemble, fit_ensemble
-from isoflop.laws.form import Form
-from isoflop.laws.law import form_javascript
-from isoflop.laws.printing import javascript_symbol
 from isoflop.outlook.dates import parse_date
 from isoflop.outlook.frontier import draw_frontier, line_of
 from isoflop.outlook.spread import DRAWS as MANY
@@ -33,6 +30,7 @@ from isoflop.report.dial import curve_chart, valley_chart
 from isoflop.report.figures import specification
 from isoflop.runs.table import Runs
 from isoflop.web.app import View
+from isoflop.web.dial_forms import forms_javascript
 from isoflop.web.dial_law import (
     DRAWS,
     POWERS,
@@ -130,17 +128,6 @@ def law_data(belief: Belief) -> dict[str, Any]:
             for member in belief.members
         ],
     }
-
-
-def forms_javascript(forms: Iterable[Form]) -> str:
-    """The module that exports every form as a function of ($, N, D, U), from its one formula."""
-    made = {form.name: form for form in forms}
-    formulas = [f"const formula_{name} = {form_javascript(form)};" for name, form in made.items()]
-    takers = [
-        f"  {name}: ($, N, D, U) => formula_{name}($, {', '.join(map(javascript_symbol, form.inputs))}),"
-        for name, form in made.items()
-    ]
-    return "\n".join([*formulas, "export const forms = {", *takers, "};", ""])
 
 
 def frontier(now: float) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from isoflop.counting import FLOPS_PER_PARAM_TOKEN
 from isoflop.laws.catalogue import find_law
 from isoflop.laws.law import Law
 from isoflop.laws.optimum import optimal_split
+from isoflop.laws.progress import scales
 from isoflop.outlook.sampling import halving_factor, margin_of_error, samples_for
 
 LAW = "besiroglu2024"
@@ -136,8 +137,8 @@ def _split() -> dict[str, Number]:
 
 
 RUN_N, RUN_D = 70e9, 1.4e12
-FRONTIER_FLOPS = 2.1e25
-"""GPT-4's training compute as Epoch AI estimates it."""
+FRONTIER_FLOPS = scales()[1]
+"""GPT-4's training compute as Epoch AI estimates it: the frontier of 2023."""
 
 
 def _machines() -> dict[str, Number]:

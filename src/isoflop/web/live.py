@@ -22,7 +22,8 @@ from typing import Any
 from isoflop.errors import BadInput, Failure, IsoflopError
 from isoflop.web.app import plain
 from isoflop.web.study import now
-from isoflop.web.study_analysis import LEAST_RUNS, STEPS, columns_of, usable
+from isoflop.web.study_analysis import LEAST_RUNS, STEPS, analyse, columns_of, usable
+from isoflop.web.study_kept import keep_answers, read_answers
 from isoflop.web.study_payload import changed_rows, study_payload
 from isoflop.web.study_source import GivenSource, Seen, Source
 
@@ -109,6 +110,7 @@ class Live:
         self._answers: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._working = ""
         self._judged: dict[str, object] = {}
+        self._sought = ""
         self.looks = 0
 
     @property
@@ -131,6 +133,7 @@ class Live:
             fresh = await asyncio.to_thread(study_payload, self.source, seen, at=now())
             self._looked_at, self._took = time.monotonic(), time.monotonic() - began
             self.looks += 1
+            await self._remember(fresh["digest"])
             before, self._payload, self._seen = self._payload, fresh, seen
         if before is None or before["version"] == fresh["version"]:
             return
@@ -139,7 +142,8 @@ class Live:
             self._tell("reset", {})
             return
         told = {name: fresh[name] for name in ("at", "version", "progress", "digest", "notes")}
-        ledger = {} if before["ledger"] == fresh["ledger"] else {"ledger": fresh["ledger"]}
+        same = before["ledger"] == fresh["ledger"]
+        ledger = {} if same else {name: fresh[name] for name in ("ledger", "calibration")}
         self._tell("runs", told | ledger | {"columns": changed})
 
     async def stream(self, after: str | None) -> AsyncIterator[bytes]:
@@ -164,6 +168,14 @@ class Live:
         finally:
             self._viewers.discard(queue)
 
+    async def _remember(self, digest: str) -> None:
+        """Take what was kept on disk of these runs, at the first look at them."""
+        if digest in (self._sought, *self._answers):
+            return
+        self._sought = digest
+        if kept := await asyncio.to_thread(read_answers, self.source, digest):
+            self._answers[digest] = kept
+
     def answers(self) -> dict[str, Any]:
         """What the runs teach as far as it is known. of: the state of the runs it comes from. working: whether more is
         being worked out."""
@@ -175,10 +187,16 @@ class Live:
         """Have what the runs teach worked out, unless it is known or being worked out."""
         if self._working or self._payload is None or self._seen is None:
             return
+        digest, runs = self._payload["digest"], usable(self._seen.runs)
+        if len(runs) < LEAST_RUNS:  # no process is needed to say so
+            if digest not in self._answers:
+                self._answers[digest] = dict(analyse(runs))
+                self._tell("analysis", {"digest": digest, "working": False})
+            return
         steps = self._steps_wanted()
         if steps:
-            self._working = self._payload["digest"]
-            self._keep(asyncio.create_task(self._work(self._payload["digest"], self._seen, steps)))
+            self._working = digest
+            self._keep(asyncio.create_task(self._work(digest, self._seen, steps)))
 
     def close(self) -> None:
         """Send everybody home."""
@@ -213,7 +231,7 @@ class Live:
                 "job": "analyse",
                 "columns": columns_of(runs),
                 "steps": list(steps),
-                "flying": [_told(curve, name, N, D) for name, N, D, curve in flying] if len(runs) >= LEAST_RUNS else [],
+                "flying": [_told(curve, name, N, D) for name, N, D, curve in flying],
                 "references": [_told(each.curve, each.curve.name, each.params, each.tokens) for each in references],
             }
             async for line in self._worker.lines(job):
@@ -223,6 +241,8 @@ class Live:
                     self._answers.setdefault(digest, {})[line["step"]] = line["answer"]
                     self._answers.move_to_end(digest)
                     self._tell("analysis", {"digest": digest, "step": line["step"], "working": True})
+                    if line["step"] != "watch" or not flying:  # what flies moves on
+                        await asyncio.to_thread(keep_answers, self.source, digest, {line["step"]: line["answer"]})
         except IsoflopError as error:
             for step in steps:
                 self._answers.setdefault(digest, {}).setdefault(step, {"trouble": str(error)})

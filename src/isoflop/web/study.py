@@ -13,9 +13,10 @@ from typing import Any
 
 from isoflop.report.study_page import study_charts
 from isoflop.web.app import View
-from isoflop.web.study_analysis import STEPS, analyse
-from isoflop.web.study_payload import chosen_curves, curves_payload, packed, study_payload
-from isoflop.web.study_source import Source, keyed, open_sources
+from isoflop.web.study_analysis import LEAST_RUNS, STEPS, analyse, usable
+from isoflop.web.study_kept import keep_answers, read_answers
+from isoflop.web.study_payload import chosen_curves, compact, curves_payload, study_payload
+from isoflop.web.study_source import Seen, Source, keyed, open_sources
 
 NAME = "study"
 
@@ -28,7 +29,7 @@ def study_view(*studies: Path | str | Source, served: bool = False, steps: Seque
     what reading it raises.
     """
     held = {} if served else {key: snapshot(source, steps) for key, source in keyed(sources_of(studies)).items()}
-    data = {"studies": held, "charts": packed(study_charts()), "steps": list(STEPS)}
+    data = {"studies": held, "charts": study_charts(), "steps": list(STEPS)}
     return View(NAME, "study/view.js", data, styles=("study/study.css",))
 
 
@@ -44,13 +45,26 @@ def snapshot(source: Source, steps: Sequence[str] = STEPS) -> dict[str, Any]:
     """A study with its curves and its analysis, as a file holds it."""
     seen = source.look()
     payload = study_payload(source, seen, at=now())
-    flying, references = source.in_flight()
     return payload | {
         "live": False,
         "logs": False,
-        "curves": curves_payload(source.curves(chosen_curves(seen.rows))),
-        "analysis": dict(analyse(seen.runs, flying, references, steps=steps)),
+        "curves": compact(curves_payload(source.curves(chosen_curves(seen.rows)))),
+        "analysis": _answers(source, seen, payload["digest"], steps),
     }
+
+
+def _answers(source: Source, seen: Seen, digest: str, steps: Sequence[str]) -> dict[str, Any]:
+    """What is kept of these runs, and the rest worked out and kept."""
+    flying, references = source.in_flight()
+    known = {step: answer for step, answer in read_answers(source, digest).items() if step in steps}
+    if flying:
+        known.pop("watch", None)
+    missing = [step for step in steps if step not in known]
+    fresh = dict(analyse(seen.runs, flying, references, steps=missing)) if missing else {}
+    lasting = {step: answer for step, answer in fresh.items() if step != "watch" or not flying}
+    if lasting and len(usable(seen.runs)) >= LEAST_RUNS:
+        keep_answers(source, digest, lasting)
+    return known | fresh
 
 
 def now() -> str:

@@ -41,7 +41,7 @@ BACKTEST_CUTS = (0.5, 0.7, 0.9)
 """Fewer than ``isoflop backtest`` has, as each takes seconds."""
 USED = ("run_id", "params", "tokens", "flops", "loss", "loss_se", "unique_tokens", "trunk", "seed")
 """Columns of a table of runs that an answer here depends on."""
-VERSION = 1
+VERSION = 3
 """Of the answers' form; a change makes every digest new."""
 
 
@@ -85,7 +85,8 @@ def analyse(
     """Yield each step's name and its answer; a step that these runs do not allow says why under ``trouble``."""
     runs = usable(runs)
     if len(runs) < LEAST_RUNS:
-        why = f"{len(runs)} finished runs. A law needs at least {LEAST_RUNS} with a loss, and more to be of use."
+        finished = f"{len(runs) or 'No'} finished run{'' if len(runs) == 1 else 's'}"
+        why = f"{finished}. A law needs at least {LEAST_RUNS} with a loss, and more to be of use."
         yield from ((step, {"trouble": why}) for step in steps)
         return
     ensemble: Ensemble | None = None
@@ -178,31 +179,32 @@ def _lines(ensemble: Ensemble, seed: int) -> dict[str, Any]:
 
 
 def _ahead(ensemble: Ensemble, seed: int) -> dict[str, Any]:
-    """Forecasts of larger runs, each split as the leading law would split it, or as the largest runs were."""
+    """Forecasts of larger runs, each split as the weighted laws find best, as the target of the next runs is, or as the
+    largest run was. Each is made by itself: with the same draws for all, intervals change smoothly along them."""
     from isoflop.forecasting.forecast import forecast
-    from isoflop.laws.optimum import optimal_split
+    from isoflop.planning.next_run_points import best_size
 
-    runs, leading = ensemble.runs, ensemble.leading
+    runs = ensemble.runs
     budgets = float(runs.flops.max()) * np.geomspace(1.0, REACH, BUDGETS)
+    best = True
     try:
-        N = np.asarray(optimal_split(leading.form, leading.law.constants, budgets).N_opt)
+        N = np.array([best_size(ensemble, float(budget)) for budget in budgets])
     except IsoflopError:
-        N = np.full(len(budgets), np.nan)
-    best = bool(np.isfinite(N).all() and (N > 0).all())
-    if not best:
+        best = False
         largest = int(np.argmax(runs.flops))
         N = np.sqrt(budgets / (6 * runs.tokens[largest] / runs.params[largest]))
-    made = forecast(ensemble, N=N, D=budgets / (6 * N), level=LEVEL, seed=seed)
-    columns = {
-        "flops": made.flops,
-        "params": made.params,
-        "tokens": made.tokens,
-        "loss": made.loss,
-        "low": made.low,
-        "high": made.high,
-        "beyond": made.extrapolation,
+    made = [forecast(ensemble, N=n, D=C / (6 * n), level=LEVEL, seed=seed) for n, C in zip(N, budgets, strict=True)]
+    parts = {
+        "flops": "flops",
+        "params": "params",
+        "tokens": "tokens",
+        "loss": "loss",
+        "low": "low",
+        "high": "high",
+        "beyond": "extrapolation",
     }
-    return {name: rounded(values) for name, values in columns.items()} | {"best": best, "notes": list(made.notes)}
+    columns = {name: rounded([float(getattr(one, part)[0]) for one in made]) for name, part in parts.items()}
+    return columns | {"best": best, "notes": list(made[-1].notes)}
 
 
 def _next(ensemble: Ensemble, seed: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from isoflop.web.study_analysis import digest_of, rounded, usable
+from isoflop.web.study_ledger import calibration
 from isoflop.web.study_source import STATES, Points, Row, Seen, Source
 
 COLUMNS = (
@@ -28,8 +29,8 @@ COLUMNS = (
 )
 CURVES, POINTS = 60, 48
 """Curves that are sent at once, and points of each."""
-WORTH_SHARING = 40
-"""Characters from which a repeated piece of JSON is written once."""
+LOG_STEPS = 1e4
+"""Steps of a curve's logarithm in a file, to one."""
 NOTE = 400
 """Characters of a failed run's note."""
 
@@ -47,6 +48,7 @@ def study_payload(source: Source, seen: Seen, *, at: str) -> dict[str, Any]:
         "columns": columns,
         "progress": plain_progress(seen.progress),
         "ledger": [dict(entry) for entry in seen.ledger],
+        "calibration": calibration(seen.ledger),
         "notes": list(seen.notes),
         "digest": digest_of(runs),
         "logs": source.log is not None and type(source).log is not Source.log,
@@ -117,6 +119,18 @@ def curves_payload(points: Points) -> dict[str, Any]:
     return {"run_id": names, "tokens": [t for t, _ in thinned], "loss": [loss for _, loss in thinned]}
 
 
+def compact(curves: Mapping[str, Any]) -> dict[str, Any]:
+    """The same curves for a file: of each list the steps of its logarithm in ten-thousandths, which are short numbers
+    and keep it to 5e-5. ``curvesOf`` of the page's model undoes it."""
+    return {
+        name: [_steps(values) for values in column] if name != "run_id" else column for name, column in curves.items()
+    }
+
+
+def _steps(values: Sequence[float]) -> list[int]:
+    return [int(step) for step in np.diff(np.round(LOG_STEPS * np.log(np.asarray(values, dtype=float))), prepend=0.0)]
+
+
 def thin(tokens: Sequence[float], loss: Sequence[float]) -> tuple[list[float | None], list[float | None]]:
     """At most POINTS points: the median of each stretch of equal length in ln tokens, and the last point as it is."""
     D, L = np.asarray(tokens, dtype=float), np.asarray(loss, dtype=float)
@@ -142,39 +156,3 @@ def chosen_curves(rows: Sequence[Row]) -> list[str]:
     if len(others) > room:
         others = [others[i] for i in np.unique(np.linspace(0, len(others) - 1, room).round().astype(int))]
     return [*running[:CURVES], *others]
-
-
-def packed(value: Any) -> dict[str, Any]:
-    """JSON in which every object, list and text that comes again is written once: {"parts", "value"}, with "@3" for the
-    fourth part. Charts repeat their axes and expressions in every layer; written so they take a third."""
-    counts: dict[str, int] = {}
-
-    def count(item: Any) -> None:
-        text = json.dumps(item, sort_keys=True)
-        if len(text) >= WORTH_SHARING:
-            counts[text] = counts.get(text, 0) + 1
-            if counts[text] > 1:
-                return
-        for child in item.values() if isinstance(item, dict) else item if isinstance(item, list) else ():
-            count(child)
-
-    count(value)
-    parts: list[Any] = []
-    places: dict[str, str] = {}
-
-    def write(item: Any) -> Any:
-        text = json.dumps(item, sort_keys=True)
-        if text in places:
-            return places[text]
-        made = item
-        if isinstance(item, dict):
-            made = {name: write(child) for name, child in item.items()}
-        elif isinstance(item, list):
-            made = [write(child) for child in item]
-        if counts.get(text, 0) < 2:
-            return made
-        parts.append(made)
-        places[text] = f"@{len(parts) - 1}"
-        return places[text]
-
-    return {"value": write(value), "parts": parts}

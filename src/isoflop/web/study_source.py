@@ -61,11 +61,13 @@ Points = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 
 
 class Source(ABC):
-    """One study. key: its name in addresses. live: whether it may change."""
+    """One study. key: its name in addresses. live: whether it may change. kept: whether what its runs teach may be kept
+    on disk."""
 
     key: str
     name: str
     live: bool
+    kept: bool = True
 
     @abstractmethod
     def look(self) -> Seen:
@@ -83,12 +85,17 @@ class Source(ABC):
         """Curves of runs that are being trained (name, N, D, curve), and of finished runs to learn from."""
         return [], []
 
+    def folder_of_study(self) -> Path | None:
+        """The folder that is the study's own, None where it has none."""
+        return None
+
 
 def open_sources(where: Path | str) -> list[Source]:
     """The studies at a place: a ladder's or a demonstration's folder, a store's path or URL, or a table of runs.
 
     Raises BadInput for a place that holds none, and what reading a table raises.
     """
+    from isoflop.web.study_demo import demonstration_in
     from isoflop.web.study_stored import CampaignSource, stored
 
     text = str(where)
@@ -97,6 +104,9 @@ def open_sources(where: Path | str) -> list[Source]:
         return stored(text)
     if path.is_dir() and (path / LADDER_NOTES).exists():
         return [CampaignSource(path)]
+    demonstration = demonstration_in(path) if path.is_dir() else None
+    if demonstration is not None:
+        return [demonstration]
     store = store_at(path)
     if store is not None:
         return stored(str(store), name=path.resolve().name if path.is_dir() else store.stem)
@@ -156,6 +166,7 @@ class GivenSource(Source):
     name: str
     key: str = ""
     live: bool = False
+    kept: bool = False
 
     def __post_init__(self) -> None:
         self.key = slug(self.name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isoflop.errors import BadInput
 from isoflop.runs.table import Runs
+from isoflop.web.study_ledger import ledger_beside, recorded
 from isoflop.web.study_source import Points, Row, Seen, Source, row_of, slug, stamp_of
 from isoflop.workbench.places import STORE_FILE, main_study, study_beside
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from isoflop.forecasting.watch import Reference
     from isoflop.runs.curves import Curve
     from isoflop.store import Store
+    from isoflop.workbench.ladder_notes import LadderNotes
     from isoflop.workbench.ladder_states import LadderStatus, Onlooker
 
 LOG_LINES = 60
@@ -67,6 +69,10 @@ class StoreSource(Source):
             found = _stored_curves(store, run_ids, self.study)
             return found | (_stored_curves(store, run_ids, self.also) if self.also else {})
 
+    def folder_of_study(self) -> Path | None:
+        path = Path(self.where)
+        return path.parent if "://" not in self.where and path.name == STORE_FILE else None
+
     def _open(self) -> Store:
         from isoflop.store import open_store
 
@@ -75,28 +81,33 @@ class StoreSource(Source):
 
 @dataclass(eq=False)
 class CampaignSource(Source):
-    """The folder of a ladder: what its store has, and what its workers say while they train."""
+    """The folder of a ladder: what its store has, and what its workers say while they train. notes: of a ladder whose
+    folder has none, and onlooker, who knows them."""
 
     folder: Path
     key: str = ""
     name: str = ""
     live: bool = True
-    _onlooker: Onlooker | None = field(default=None, repr=False)
+    notes: LadderNotes | None = None
+    onlooker: Onlooker | None = field(default=None, repr=False)
     _status: LadderStatus | None = field(default=None, repr=False)
     _runs: tuple[object, Runs, dict[str, Any]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        self.folder = self.folder.resolve()
+        self.name = self._notes().name
+        self.key = slug(self.name)
+
+    def _notes(self) -> LadderNotes:
         from isoflop.workbench.ladder_notes import notes_in
 
-        self.folder = self.folder.resolve()
-        self.name = notes_in(self.folder).name
-        self.key = slug(self.name)
+        return self.notes or notes_in(self.folder)
 
     def look(self) -> Seen:
         from isoflop.workbench.ladder_states import Onlooker
 
-        self._onlooker = self._onlooker or Onlooker(self.folder)
-        status = self._status = self._onlooker.look()
+        self.onlooker = self.onlooker or Onlooker(self.folder)
+        status = self._status = self.onlooker.look()
         runs, recorded_rows = self._recorded(status)
         own = {run.run_id for run in status.runs}
         rows = [
@@ -163,10 +174,11 @@ class CampaignSource(Source):
         status = self._known()
         return curves_in_flight(status, self.folder)
 
-    def _trunks(self) -> dict[str, Any]:
-        from isoflop.workbench.ladder_notes import notes_in
+    def folder_of_study(self) -> Path | None:
+        return self.folder
 
-        return {run_id: trunk for trunk in notes_in(self.folder).working for run_id in trunk.branches}
+    def _trunks(self) -> dict[str, Any]:
+        return {run_id: trunk for trunk in self._notes().working for run_id in trunk.branches}
 
 
 def _stored_rows(store: Store, study: str, name: str) -> list[Row]:
@@ -216,49 +228,3 @@ def _progress(status: LadderStatus) -> dict[str, Any]:
     )
     running = [{"name": t.name, "phase": t.phase, "share": t.tokens / t.tokens_total} for t in status.running]
     return {name: getattr(status, name) for name in names} | {"running": running}
-
-
-def recorded(store: Store, study: str) -> list[dict[str, Any]]:
-    """The forecasts on record in a store with their scores, oldest first, as the page lists them."""
-    scores = {score.digest: score for score in store.scores(study)}
-    found = []
-    for record in store.forecasts(study):
-        content, score = record.content, scores.get(record.digest)
-        entry = {name: content.get(name) for name in ("params", "tokens", "flops", "loss", "low", "high", "level")}
-        entry |= {"name": str(content.get("name") or content.get("run_id") or record.digest[:12])}
-        entry |= {"made_at": record.made_at, "extrapolation": content.get("extrapolation")}
-        measured = score.content.get("measured") if score else None
-        found.append(entry | {"measured": measured, "used": len(record.used_runs)})
-    return found
-
-
-def ledger_beside(store: str) -> list[dict[str, Any]]:
-    """The forecasts of a ledger file that lies in the study's folder, ``ledger.jsonl`` or ``.isoflop/ledger.jsonl``."""
-    if "://" in store:
-        return []
-    folder = Path(store).parent
-    path = next((p for p in (folder / "ledger.jsonl", folder / ".isoflop" / "ledger.jsonl") if p.exists()), None)
-    if path is None:
-        return []
-    from isoflop.forecasting.ledger import read_ledger
-
-    found = []
-    for entry in read_ledger(path).entries:
-        low, high = entry.interval(0.9)
-        found.append(
-            {
-                "name": entry.name,
-                "params": entry.target.get("N"),
-                "tokens": entry.target.get("D"),
-                "flops": entry.target.get("C"),
-                "loss": entry.loss,
-                "low": low,
-                "high": high,
-                "level": 0.9,
-                "made_at": entry.time.isoformat(),
-                "extrapolation": entry.extrapolation,
-                "measured": None if entry.score is None or entry.score.forced else entry.score.loss,
-                "used": entry.n_runs,
-            }
-        )
-    return found

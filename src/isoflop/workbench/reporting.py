@@ -42,7 +42,8 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """A run as it is listed. state: done, planned, running, failed or diverged; note: what is known of a trouble."""
+    """A run as it is listed. state: done, target (foretold, and not fitted), planned, running, failed or diverged;
+    share: of its tokens that are trained, where it is in training; note: what is known of a trouble."""
 
     name: str
     params: float | None
@@ -52,12 +53,14 @@ class RunLine:
     loss_se: float | None = None
     state: str = "done"
     note: str = ""
+    share: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Studied:
     """What a study has. runs: those that a law may use. lines: all. records: forecasts on record, each with its scores
-    under "scores". notes: how the runs were read. where: the folder, store or table."""
+    under "scores". notes: how the runs were read. where: the folder, store or table. seconds_left: of a ladder that is
+    being trained; None where nobody can tell."""
 
     name: str
     where: str
@@ -65,6 +68,12 @@ class Studied:
     lines: tuple[RunLine, ...]
     records: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    seconds_left: float | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether runs are still to come."""
+        return any(line.state in ("running", "planned") for line in self.lines)
 
 
 @dataclass(frozen=True, eq=False)

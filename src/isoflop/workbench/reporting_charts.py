@@ -132,8 +132,8 @@ def plan_chart(report: StudyReport) -> Chart | None:
 def next_chart(report: StudyReport) -> Chart | None:
     """What the next runs bring, step by step."""
     made = report.next
-    if made is None or not made.picks:
-        return None
+    if made is None or len(made.picks) < 2:
+        return None  # a single step is in the table
     spent, steps = 0.0, []
     for number, pick in enumerate(made.picks, 1):
         spent += pick.cost

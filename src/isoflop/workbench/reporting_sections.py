@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,14 +13,21 @@ from isoflop.fitting.status import Status
 from isoflop.report.page import Section
 from isoflop.report.plan_tables import Sheet, plan_sheets
 from isoflop.report.tables import Table
-from isoflop.units import format_count, format_flops
+from isoflop.units import format_count
 from isoflop.workbench import reporting_charts as charts
 from isoflop.workbench.reporting import RunLine, StudyReport, sources
+from isoflop.workbench.reporting_short import (
+    LEAST_HOURS,
+    counted,
+    flops_text,
+    in_short,
+    said_next,
+    times,
+    unfinished,
+)
 
 MOST_LINES = 200
 """Runs listed; a longer table says how many more there are."""
-LEAST_HOURS = 1.0
-"""Chip-hours below which a plan's costs are cents, and left out."""
 ALONE = "these runs alone"
 TINY_ROWS = ("parameters", "active parameters", "tokens", "tokens per parameter", "compute, FLOP", "loss")
 
@@ -34,18 +42,20 @@ def verdict(report: StudyReport) -> str:
     made = report.forecast
     if made is None:
         why = report.missing.get("forecast", "")
-        return f"No forecast can be made of {_count(len(report.studied.runs), 'usable run')}. {why}".strip()
+        said = f"No forecast can be made of {counted(len(report.studied.runs), 'usable run')}. {why}".strip()
+        return f"{said}{unfinished(report)}"
     return (
-        f"A run of {_flops(made.flops[0])}, {format_count(made.params[0])} parameters on "
+        f"A run of {flops_text(made.flops[0])}, {format_count(made.params[0])} parameters on "
         f"{format_count(made.tokens[0])} tokens, is expected to reach a loss of {made.loss[0]:.4f} nats per token, "
         f"{made.level:.0%} interval {made.low[0]:.4f} to {made.high[0]:.4f}. That is "
-        f"{_times(made.extrapolation[0])} the compute of the largest run seen."
+        f"{times(made.extrapolation[0])} the compute of the largest run seen.{unfinished(report)}"
     )
 
 
 def report_sections(report: StudyReport) -> list[Section]:
     """Question, runs, law, forecast, plan, next run, caveats, record, methods, manifest."""
-    found = [_question(report), *_runs(report), *_law(report), *_forecast(report), *_plan(report), *_next(report)]
+    asked = [_question(report), in_short(report, caveats(report))]
+    found = [*asked, *_runs(report), *_law(report), *_forecast(report), *_plan(report), *_next(report)]
     return [*found, _caveats(report), *_record(report), *_every_run(report), _methods(report), _manifest(report)]
 
 
@@ -59,13 +69,13 @@ def _question(report: StudyReport) -> Section:
 def _runs(report: StudyReport) -> Iterator[Section]:
     lines, runs = report.studied.lines, report.studied.runs
     states = Counter(line.state for line in lines)
-    said = [f"{_count(len(lines), 'run')}: {', '.join(f'{number} {state}' for state, number in states.items())}."]
+    said = [f"{counted(len(lines), 'run')}: {', '.join(f'{number} {state}' for state, number in states.items())}."]
     if len(runs):
         said.append(
-            f"{len(runs)} with a loss are used: N from {format_count(runs.params.min())} to "
+            f"{len(runs)} with a loss and a compute are used: N from {format_count(runs.params.min())} to "
             f"{format_count(runs.params.max())} parameters (counted as {runs.params_convention}), D from "
             f"{format_count(runs.tokens.min())} to {format_count(runs.tokens.max())} tokens, C up to "
-            f"{_flops(runs.flops.max())} ({runs.flops_convention})."
+            f"{flops_text(runs.flops.max())} ({runs.flops_convention})."
         )
     bad = [line for line in lines if line.state in ("failed", "diverged")]
     said += [f"- **{line.name}** {line.state}{f': {line.note}' if line.note else '.'}" for line in bad[:20]]
@@ -85,10 +95,14 @@ def _every_run(report: StudyReport) -> Iterator[Section]:
 
 def _lines_table(lines: tuple[RunLine, ...]) -> Table:
     names = {"name": "Run", "params": "N", "tokens": "D", "flops": "Compute", "loss": "Loss", "loss_se": "± s.e."}
+    names["share"] = "Trained"
     shown = {name: title for name, title in names.items() if any(getattr(line, name) is not None for line in lines)}
     if any(line.state != "done" for line in lines):
         shown["state"] = "State"
-    rows = [{name: getattr(line, name) for name in shown} for line in lines]
+    rows: list[dict[str, object]] = [{name: getattr(line, name) for name in shown} for line in lines]
+    for row in rows:
+        if isinstance(share := row.get("share"), float):
+            row["share"] = f"{share:.0%}"
     formats = {"params": "count", "tokens": "count", "flops": "flops", "loss": "loss", "loss_se": "loss"}
     return Table(rows, titles=shown, formats={name: kind for name, kind in formats.items() if name in shown})
 
@@ -100,7 +114,11 @@ def _law(report: StudyReport) -> Iterator[Section]:
         return
     says = report.forecast.by_form[:, 0] if report.forecast is not None else [None] * len(ensemble.fits)
     rows = [
-        {"form": f.form.formula, "weight": f"{weight:.0%}", "loss": None if said is None else float(said)}
+        {
+            "form": f.form.formula.replace("**", "^"),
+            "weight": f"{weight:.0%}",
+            "loss": None if said is None else float(said),
+        }
         | {"status": f.status.outcome, "left": f"{100 * float((f.residuals**2).mean() ** 0.5):.2f} %"}
         for f, weight, said in zip(ensemble.fits, ensemble.weights, says, strict=True)
     ]
@@ -116,7 +134,7 @@ def _law(report: StudyReport) -> Iterator[Section]:
     )
     yield Section(
         heading="Law",
-        prose=f"{_count(len(ensemble.fits), 'formula')} fitted to {_count(len(ensemble.runs), 'run')}. {how}",
+        prose=f"{counted(len(ensemble.fits), 'formula')} fitted to {counted(len(ensemble.runs), 'run')}. {how}",
         table=Table(rows, titles=titles, formats={"loss": "loss"}),
     )
     constants = [row for f in ensemble.fits for row in _constants(f, f.form.name)]
@@ -163,7 +181,7 @@ def _forecast(report: StudyReport) -> Iterator[Section]:
         "params": float(made.params[0]),
         "tokens": float(made.tokens[0]),
         "flops": float(made.flops[0]),
-        "beyond": _times(made.extrapolation[0]),
+        "beyond": times(made.extrapolation[0]),
         "loss": float(made.loss[0]),
         "span": f"[{made.low[0]:.4f}, {made.high[0]:.4f}]",
     }
@@ -201,7 +219,9 @@ def _plan(report: StudyReport) -> Iterator[Section]:
 
 def _named(sheet: Sheet) -> Table:
     """The sheet's table with a heading over every column."""
-    return replace(sheet, header=tuple(name if name.rstrip(">") else "Of the run" for name in sheet.header)).table()
+    return replace(
+        sheet, header=tuple(name[:1].upper() + name[1:] if name.rstrip(">") else "Of the run" for name in sheet.header)
+    ).table()
 
 
 def _bullets(sheet: Sheet) -> str:
@@ -240,34 +260,20 @@ def _next(report: StudyReport) -> Iterator[Section]:
     yield Section(
         heading="Next run",
         prose=(
-            f"Runs that most narrow the forecast at {_flops(made.target.flops[0])} for their price, within "
-            f"{_flops(made.budget)} together. Today the law's spread there is ±{made.spread:.2%}; the noise of a "
-            f"single run, ±{made.noise:.2%}, stays. {_said_next(report)}"
+            f"Runs that most narrow the forecast at {flops_text(made.target.flops[0])} for their price, within "
+            f"{flops_text(made.budget)} together. Today the law's spread there is ±{made.spread:.2%}; the noise of a "
+            f"single run, ±{made.noise:.2%}, stays. {said_next(report)}"
         ),
         table=Table(rows, titles=titles, formats={"params": "count", "tokens": "count", "flops": "flops"}),
         chart=charts.next_chart(report),
     )
 
 
-def _said_next(report: StudyReport) -> str:
-    made = report.next
-    assert made is not None  # only asked where there is one
-    if made.worth is None:
-        return "No worth is given: these laws have no best split of the target's compute."
-    if made.stop:
-        return "Stop: no run, and not all of these together, saves as much compute at the target as it costs."
-    if not made.train:
-        return "Together they cost more than they save by a better split; one of the candidates alone may be worth it."
-    cost, saved = sum(pick.cost for pick in made.picks[: made.train]), made.picks[made.train - 1].saved_flops
-    return (
-        f"**Train the first {_count(made.train, 'run')}**: {_flops(cost)}, expected to save {_flops(saved)} at the "
-        "target by a better split."
-    )
-
-
 def caveats(report: StudyReport) -> list[str]:
     """Everything that speaks against trusting this report, the worst first."""
-    found = [f"{f.severity}: {f.message} {f.remedy}".strip() for f in report.findings if f.severity != "note"]
+    found = [
+        f"{f.severity.capitalize()}: {f.message} {f.remedy}".strip() for f in report.findings if f.severity != "note"
+    ]
     found += [f"The {name} is missing. {why}" for name, why in report.missing.items()]
     if report.ensemble is not None:
         found += [
@@ -278,13 +284,16 @@ def caveats(report: StudyReport) -> list[str]:
         ]
     if report.diagnosis is not None:
         found += [
-            f"{f.topic}: {f.message} {f.remedy}".strip() for f in report.diagnosis.findings if f.severity != "good"
+            f"{f.topic.capitalize()}: {f.message} {f.remedy}".strip()
+            for f in report.diagnosis.findings
+            if f.severity != "good"
         ]
     told = [str(status) for status in _doubts(report)]
     for made in (report.forecast, report.plan, report.next):
         notes = () if made is None else made.notes
         found += [note for note in notes if not any(doubt in note for doubt in told)]
-    return list(dict.fromkeys((*found, *report.remarks, *report.studied.notes)))
+    every = dict.fromkeys((*found, *report.remarks, *report.studied.notes))
+    return [re.sub(r"(?<=\d)e\+(?=\d)", "e", line) for line in every]
 
 
 def _doubts(report: StudyReport) -> list[Status]:
@@ -336,15 +345,3 @@ def _manifest(report: StudyReport) -> Section:
 
 def _missing(report: StudyReport, part: str, said: str) -> str:
     return f"**{said}** {report.missing.get(part, '')}".strip()
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def _flops(value: float) -> str:
-    return format_flops(float(value)).replace("e+", "e")
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.3g} times"

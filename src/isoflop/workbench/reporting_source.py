@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,56 @@ import numpy as np
 
 from isoflop.errors import BadInput, did_you_mean
 from isoflop.runs.table import Runs
-from isoflop.workbench.places import STORE_FILE, main_study, study_beside
+from isoflop.workbench.places import LADDER_NOTES, STORE_FILE, main_study, store_at, study_beside
 from isoflop.workbench.reporting import RunLine, Studied
 
 ENDED_BADLY = ("failed", "diverged")
 
 
-def from_store(path: Path, study: str | None = None) -> Studied:
+def from_place(path: Path, study: str | None = None) -> Studied | None:
+    """The study at a place: a ladder's folder with what its workers say, a store or its folder. None for a table.
+
+    Raises BadInput as ``from_store`` does.
+    """
+    if path.is_dir() and (path / LADDER_NOTES).exists():
+        return from_ladder(path, study)
+    place = store_at(path)
+    return None if place is None else from_store(place, study)
+
+
+def from_ladder(folder: Path, study: str | None = None) -> Studied:
+    """A ladder's folder: its store, and of runs in training how far they are. study: another one of its store."""
+    from isoflop.workbench.ladder_states import ladder_status
+
+    status = ladder_status(folder)
+    if study not in (None, status.name):
+        return from_store(status.store, study)
+    there = "://" in status.store or Path(status.store).exists()
+    stored = _of_ladder(status.store, status.name) if there else None
+    studied = stored or Studied(status.name, str(folder), Runs.from_runs([]), ())
+    live = {
+        run.run_id: RunLine(
+            *(run.run_id, run.params, run.tokens, run.flops, None, None, run.state, run.note),
+            share=run.share if run.state == "running" else None,
+        )
+        for run in status.runs
+        if run.state not in ("done", "diverged")
+    }
+    ended = [line for line in studied.lines if line.name not in live]
+    order = sorted(live.values(), key=lambda line: line.state != "running")
+    return replace(studied, where=str(folder), lines=(*ended, *order), seconds_left=status.seconds_left)
+
+
+def _of_ladder(store: str, name: str) -> Studied | None:
+    """None where the store has not heard of the ladder yet."""
+    from isoflop.store import open_store
+
+    with open_store(store) as opened:
+        known = name in opened.studies()
+    return replace(from_store(store, name), name=name) if known else None
+
+
+def from_store(path: Path | str, study: str | None = None) -> Studied:
     """A study of a store, with its failed and diverged runs and its forecasts.
 
     Raises BadInput where the store has several studies and none is named, and for a name that it does not have.
@@ -30,14 +74,16 @@ def from_store(path: Path, study: str | None = None) -> Studied:
         runs, every = store.runs(name), store.runs(name, diverged=True)
         planned = {run.run_id: run for run in store.planned_runs(name)}
         records = tuple(row for each in (name, also) if each for row in _records(store, each))
-        targets = _lines(store.runs(also), {}) if also else ()
+        beside = _lines(store.runs(also), {}) if also else ()
+    targets = tuple(replace(line, state="target") if line.state == "done" else line for line in beside)
     lines = _lines(every, {run_id: (run.state, run.note) for run_id, run in planned.items()})
     recorded = {line.name for line in lines}
     waiting = tuple(_planned(run) for run_id, run in planned.items() if run_id not in recorded)
     left = sum(line.state == "diverged" for line in lines)
     notes = (f"{left} of {len(lines)} runs diverged and are left out of the law.",) if left else ()
     kept, said = usable(runs)
-    title = path.parent.name if path.name == STORE_FILE and name == "study" else name
+    file = Path(path)
+    title = file.absolute().parent.name if file.name == STORE_FILE and (name == "study" or also) else name
     return Studied(title or name, str(path), kept, (*lines, *waiting, *targets), records, (*notes, *said))
 
 
@@ -52,16 +98,18 @@ def usable(runs: Runs) -> tuple[Runs, tuple[str, ...]]:
     if not len(runs):
         return runs, ()
     good = np.isfinite(runs.loss) & (runs.loss > 0) & (runs.params > 0) & (runs.tokens > 0)
+    spent = np.isfinite(runs.flops) & (runs.flops > 0)
     ended = np.array([str(state).lower() in ENDED_BADLY for state in _column(runs, "status")])
-    kept = good & ~ended
+    kept = good & spent & ~ended
     if kept.all():
         return runs, ()
-    parts = [(~good, "no usable loss"), (good & ended, "a status that says they failed or diverged")]
+    parts = [(~good, "no usable loss"), (good & ~spent, "a compute that is not above zero")]
+    parts.append((good & spent & ended, "a status that says they failed or diverged"))
     said = [f"{int(rows.sum())} of {len(runs)} runs have {why} and are left out." for rows, why in parts if rows.any()]
     return runs.take(kept), tuple(said)
 
 
-def _chosen(names: tuple[str, ...], study: str | None, path: Path) -> str:
+def _chosen(names: tuple[str, ...], study: str | None, path: Path | str) -> str:
     if study is not None:
         if study not in names:
             known = ", ".join(names) or "none"

@@ -20,6 +20,11 @@ export function optimal({ E, A, alpha, B, beta }, flops) {
   return { N, D, loss: E + A / N ** alpha + B / D ** beta };
 }
 
+// The score at a loss by an S-curve { chance, m, s, u } in minus loss.
+export function skillAt({ chance, m, s, u }, loss) {
+  return Math.min(chance + (u - chance) / (1 + Math.exp(-s * (-loss - m))), 1);
+}
+
 // Times a fact must be read until a share of facts is known, guesses not counted, by a rise { middle, spread, chance } in
 // ln readings; and the recall after some readings, with the guesses.
 export function readingsFor({ middle, spread }, share) {
@@ -50,6 +55,23 @@ export function passAtK(n, c, k) {
   let stay = 1;
   for (let i = 0; i < k; i += 1) stay *= (n - c - i) / (n - i);
   return 1 - stay;
+}
+
+// Counts as a reader pastes them, "successes/attempts" a line: { counts: [{ n, c }], bad: the first line that is none }.
+export function readCounts(text) {
+  const counts = [];
+  for (const line of text.split("\n").map((one) => one.trim()).filter(Boolean)) {
+    const found = /^(\d{1,7})\s*[\/,;\s]\s*(\d{1,7})$/.exec(line);
+    const [c, n] = found ? [Number(found[1]), Number(found[2])] : [1, 0];
+    if (n < 1 || c > n) return { counts: [], bad: line };
+    counts.push({ n, c });
+  }
+  return { counts, bad: "" };
+}
+
+// Mean pass@k over problems; k at most the fewest attempts of any.
+export function measuredAtK(counts, k) {
+  return counts.reduce((sum, { n, c }) => sum + passAtK(n, c, k), 0) / counts.length;
 }
 
 // Expected pass@k where problems differ: p spread as Beta(a, b), a share never solved.

@@ -9,10 +9,12 @@ import { choiceFrom, numberFrom } from "../core/state.js";
 import { readings, table } from "../core/table.js";
 import { score } from "../dial/around.js";
 import {
-  attemptsToSee, bestTrade, coverage, exactMatch, largestStep, optimal, passAtK, readingsFor, recallAfter,
+  attemptsToSee, bestTrade, coverage, exactMatch, largestStep, measuredAtK, optimal, passAtK, readCounts, readingsFor,
+  recallAfter, skillAt,
 } from "./model.js";
 
 const REST = 160; // ms without a move after which the link is written
+const EIGHTY = 1.2815515655446004; // of a normal: 80 % lie within so many standard deviations
 const STEPS = 61;
 const METRICS = [
   ["exact", "exact match"], ["tokens", "tokens right"], ["distance", "edit distance"], ["brier", "Brier score"],
@@ -31,7 +33,7 @@ function mount(root, app) {
   const { facts, emergence, recall, specs } = app.data;
   const skills = [...new Map(emergence.rows.map((row) => [`${row.task}-${row.level}`, row])).entries()];
   const ranges = {
-    L: { min: 1, max: 50, step: 1, usual: 8 }, C: { min: 1e19, max: 1e28, usual: 1e24, log: true },
+    Q: { min: 2.3, max: 5, usual: 3 }, L: { min: 1, max: 50, step: 1, usual: 8 }, C: { min: 1e19, max: 1e28, usual: 1e24, log: true },
     r: { min: 1, max: 512, usual: 16, log: true }, k: { min: 1, max: 1e5, usual: 100, log: true },
     p: {
       min: 1e-4, max: 0.9, usual: 0.05, log: true,
@@ -41,6 +43,7 @@ function mount(root, app) {
   const choices = {
     skill: [skills.map(([key]) => key), "add-3"], metric: [METRICS.map(([key]) => key), "exact"],
     test: [facts.scores.map((one) => one.name), facts.scores[0].name],
+    task: [facts.skills.map((one) => one.name), facts.skills[0].name],
   };
   const usual = {
     ...Object.fromEntries(Object.entries(ranges).map(([key, one]) => [key, one.usual])),
@@ -71,13 +74,15 @@ function mount(root, app) {
     metric: live(
       "metric", "One skill of the same models by the metric chosen",
     ), length: live("length", "What exact match would be at another length"),
-    score: live("score", "Score of a benchmark by training compute"), recall: live("recall", "Facts recalled by times read"),
+    score: live("score", "Score of a benchmark by training compute"), skill: live("skill", "Score of a task by loss"),
+    recall: live("recall", "Facts recalled by times read"),
     attempts: live("attempts", "Problems solved by attempts"), trade: live(
       "trade", "Inference against training compute at one quality",
     ),
   };
   const cells = {
     score: readings([{ key: "score", label: "Expected score" }, { key: "loss", label: "Loss of a compute-optimal run" }]),
+    skill: readings([{ key: "score", label: "Expected score" }, { key: "buys", label: "A loss lower by 0.1 nats brings" }]),
     attempts: readings([
       { key: "alike", label: "Solved, if all problems are alike" },
       { key: "differ", label: "Solved, if they differ" }, { key: "seen", label: "Attempts to see one success" },
@@ -97,6 +102,10 @@ function mount(root, app) {
     "Dots: facts recalled, with 90 % binomial intervals. Lines: an S-curve in the logarithm of readings. Dotted: guessing.",
   );
 
+  const pasted = h("textarea", {
+    rows: "4", spellcheck: "false", placeholder: "3/100\n0/100\n41/100", oninput: () => change({ counts: true }),
+  });
+  const heard = h("p", { class: "hint", role: "status" });
   const sections = {
     metric: part("Does a skill emerge, or does its metric?", beside([
       pick(
@@ -117,7 +126,7 @@ function mount(root, app) {
       ),
     ], h("div", { class: "pair" }, pictures.metric.element, pictures.length.element), note(`${emergence.about} Small `
       + `models on made-up tasks: they show how metrics behave, not what large models can do.`))),
-    score: part("From loss to skill", beside([
+    score: part("From compute to skill", beside([
       pick(
         "test",
         select({
@@ -127,6 +136,17 @@ function mount(root, app) {
       ),
       handle("C", "Training compute", (x) => flops(x)),
     ], cells.score.element, pictures.score.element, note(facts.scores[0].source))),
+    skill: part("What does a lower loss buy?", beside([
+      pick(
+        "task",
+        select({
+          label: "Task", options: facts.skills.map((one) => [one.name, one.name]), value: setting.task,
+          onInput: (value) => change({ task: value }),
+        }),
+      ),
+      handle("Q", "Loss on C4 text", (x) => `${fixed(x, 2)} nats per token`),
+    ], cells.skill.element, pictures.skill.element, note(`${facts.skills[0].rows} models of up to 6.9B parameters, trained on `
+      + `three sets of text. ${facts.skills[0].source}. Their loss tells far more than compute does, but it is the loss on one text.`))),
     recall: part(
       "How often must a fact be read?",
       beside(
@@ -141,11 +161,13 @@ function mount(root, app) {
         "Small: many problems are nearly hopeless, and failures fall slowly.",
       ),
       handle("z", "Share never solved", (x) => percent(x)),
+      h("label", { class: "pasted" }, h("span", {}, "Your own problems: successes/attempts, one a line"), pasted), heard,
     ], cells.attempts.element, pictures.attempts.element)),
     trade: part("Train more, or think longer?", beside([
       handle("T", "Training compute of the quality wanted", (x) => flops(x)), handle("S", "Tokens served over its life", count),
-    ], cells.trade.element, pictures.trade.element, note("Spans of Villalobos and Atkinson 2023, each from one or two "
-      + "tasks. Attempts pay only where answers can be checked."))),
+    ], cells.trade.element, pictures.trade.element, note("Cost is of chips' peak: training keeps "
+      + `${percent(facts.use.train_use)} of it, serving ${percent(facts.use.serve_use)}, three quarters of the tokens generated. Spans `
+      + "of Villalobos and Atkinson 2023, each from one or two tasks. Attempts pay only where answers can be checked."))),
   };
   root.append(h(
     "h1", {}, "What loss buys",
@@ -189,6 +211,23 @@ function mount(root, app) {
         `${count(best.N)} parameters on ${count(best.D)} tokens, ${facts.law.name}`,
       );
     },
+    skill() {
+      const task = facts.skills.find((one) => one.name === setting.task);
+      const at = (loss) => {
+        const value = skillAt(task, loss);
+        const off = EIGHTY * task.sd;
+        return { loss, value, low: Math.max(value - off, 0), high: Math.min(value + off, 1) };
+      };
+      const here = at(setting.Q);
+      const gain = 100 * (skillAt(task, setting.Q - 0.1) - here.value);
+      pictures.skill.set("here", [here], false);
+      pictures.skill.set("band", Array.from({ length: STEPS }, (_, k) => at(2.2 + (2.8 * k) / (STEPS - 1))));
+      pictures.skill.title(`${task.name} at ${fixed(setting.Q, 2)} nats: ${percent(here.value)}; 0.1 nats less bring `
+        + `${fixed(gain, 1)} points`, `${task.name}: ${task.what}. An S-curve in the loss; band: 80 % of models.`);
+      const beyond = setting.Q < task.seen[0] ? `; no model had less than ${fixed(task.seen[0], 2)} nats` : "";
+      cells.skill.set("score", percent(here.value), `80 %: ${percent(here.low)} to ${percent(here.high)}${beyond}`);
+      cells.skill.set("buys", `${fixed(gain, 1)} points`, "most in the middle of the S, little at its ends");
+    },
     recall() {
       known.show(recall.rises.map((one) => ({
         size: count(one.params), recall: percent(
@@ -213,6 +252,7 @@ function mount(root, app) {
       pictures.attempts.title(`${count(Math.round(k))} attempts solve ${percent(here)} of problems that differ, `
         + `${percent(alike(k))} if all were alike`,
         `One attempt solves ${percent(p)} on average in both. Failures fall as k^-${fixed(a, 2)}, not exponentially.`);
+      showGiven();
       cells.attempts.set("alike", percent(alike(k)), "1 - (1 - p)^k");
       cells.attempts.set("differ", percent(here), `at most ${percent(1 - z)}`);
       cells.attempts.set(
@@ -226,6 +266,7 @@ function mount(root, app) {
       const demand = { training: setting.T, serving: 2 * N * setting.S, ...facts.use };
       const found = facts.trades.map((one) => bestTrade(demand, one, STEPS));
       const best = found.reduce((x, y) => (y.saving > x.saving ? y : x));
+      const used = found.filter((one) => Math.abs(one.training / demand.training - 1) > 1e-6); // not at all is the cross
       const all = found.flatMap((one) => one.curve);
       const ends = [Math.min(...all.map((one) => one.training)), Math.max(...all.map((one) => one.training))];
       pictures.trade.set(
@@ -234,7 +275,7 @@ function mount(root, app) {
       );
       pictures.trade.set("start", [{ training: demand.training, serving: demand.serving }], false);
       pictures.trade.set(
-        "best", found.map((one) => ({ training: one.training, serving: one.serving, technique: one.name })), false,
+        "best", used.map((one) => ({ training: one.training, serving: one.serving, technique: one.name })), false,
       );
       pictures.trade.set(
         "lines", found.flatMap((one, i) => one.curve.map((point) => ({ ...point, technique: one.name, order: i }))),
@@ -247,8 +288,18 @@ function mount(root, app) {
       cells.trade.set("saving", percent(Math.max(best.saving, 0)), `of ${flops(demand.training)} and ${flops(demand.serving)}`);
     },
   };
+  function showGiven() {
+    const { counts, bad } = readCounts(pasted.value);
+    const most = counts.length ? counts.reduce((least, { n }) => Math.min(least, n), Infinity) : 0;
+    const ks = [...new Set(Array.from({ length: 25 }, (_, i) => Math.round(most ** (i / 24))))];
+    pictures.attempts.set("given", most ? ks.map((k) => ({ k, share: measuredAtK(counts, k) })) : []);
+    heard.textContent = bad ? `"${bad.slice(0, 30)}" is not successes/attempts. Write 3/100.`
+      : most ? `${counts.length} problems, at least ${count(most)} attempts each: of one attempt ${percent(measuredAtK(counts, 1))}, of `
+        + `${count(most)} ${percent(measuredAtK(counts, most))} solved (dots). Beyond: isoflop inference coverage.` : "";
+  }
+
   const groups = {
-    metric: ["skill", "metric", "L"], score: ["test", "C"], recall: ["r"], attempts: ["p", "k", "a", "z"],
+    metric: ["skill", "metric", "L"], score: ["test", "C"], skill: ["task", "Q"], recall: ["r"], attempts: ["p", "k", "a", "z", "counts"],
     trade: ["T", "S"],
   };
   const stale = new Set(Object.keys(paint));
@@ -261,7 +312,8 @@ function mount(root, app) {
   const frame = perFrame(draw);
 
   function change(part_) {
-    Object.assign(setting, part_);
+    const { counts: _, ...linked } = part_; // what is pasted stays out of the link
+    Object.assign(setting, linked);
     for (const [name, keys] of Object.entries(groups)) if (keys.some((key) => key in part_)) stale.add(name);
     frame();
     clearTimeout(resting);

@@ -1,6 +1,7 @@
 // The page's frame: which view is shown, its state in the link, what it was given.
 
 import { h, replace } from "./dom.js";
+import { unpacked } from "./packed.js";
 import { readHash, writeHash } from "./state.js";
 
 function block(id, otherwise) {
@@ -12,7 +13,7 @@ function block(id, otherwise) {
 // app: { data, server, params, setParams(params, defaults), link(view, params) }. data: what Python put into the page for
 // this view. server: null for a file; else { token, base } of the server that the page came from.
 export function start(views) {
-  const data = block("data", {});
+  const data = unpacked(block("data", { value: {}, parts: [] }));
   const server = block("server", null);
   const main = document.getElementById("main");
   const links = new Map();

@@ -4,11 +4,27 @@ import { h, replace, writeText } from "./dom.js";
 
 export function table({ columns, rows, caption }) {
   const body = h("tbody");
-  const show = (lines) => replace(body, lines.map((row) => h("tr", {}, columns.map((column, index) => {
-    const text = column.write ? column.write(row[column.name], row) : row[column.name] ?? "–";
+  let cells = []; // by row, with what was written: as many rows as before keep their cells
+  const said = (column, row) => (column.write ? column.write(row[column.name], row) : row[column.name] ?? "–");
+  const make = (row) => columns.map((column, index) => {
+    const text = said(column, row);
     const kind = index === 0 && !column.number ? "th" : "td";
-    return h(kind, { class: column.number ? "number" : null, scope: kind === "th" ? "row" : null }, text);
-  }))));
+    return { text, cell: h(kind, { class: column.number ? "number" : null, scope: kind === "th" ? "row" : null }, text) };
+  });
+  const change = (shown, text) => {
+    if (shown.text === text) return;
+    if (typeof text === "object" || typeof shown.text === "object") replace(shown.cell, text); // elements
+    else writeText(shown.cell, String(text));
+    shown.text = text;
+  };
+  const show = (lines) => {
+    if (lines.length && lines.length === cells.length) {
+      lines.forEach((row, k) => columns.forEach((column, index) => change(cells[k][index], said(column, row))));
+      return;
+    }
+    cells = lines.map(make);
+    replace(body, cells.map((row) => h("tr", {}, row.map(({ cell }) => cell))));
+  };
   show(rows);
   const element = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
     h("table", {}, h("caption", { class: "off-screen" }, caption),

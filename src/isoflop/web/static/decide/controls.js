@@ -1,9 +1,10 @@
 // The sliders of the decision page: the question above, the assumptions beside its answer.
 
 import { choice, select, slider, tick } from "../core/controls.js";
-import { h, setText } from "../core/dom.js";
+import { freshId, h, setText } from "../core/dom.js";
 import { count, flops, money } from "../core/format.js";
-import { PLANS, RANGES, reach } from "./setting.js";
+import { readPools, shortPools } from "./pools.js";
+import { PLANS, RANGES, optionsOf, reach } from "./setting.js";
 import { moved, relevant } from "./unknowns.js";
 import { saidValue } from "./words.js";
 
@@ -86,7 +87,10 @@ export function assumptionControls(setting, facts, changed) {
     label: "A repeated token", options: [["decay", "saturates"], ["half_life", "has a half-life"]],
     value: setting.repeats, onInput: (key) => changed({ repeats: key }),
   });
-  const first = { "Compute and the law": law, Algorithm: progress, "More data and repetition": repeats };
+  const data = dataAtHand(setting, changed);
+  const first = {
+    "Compute and the law": law, Algorithm: progress, "Better data": data, "More data and repetition": repeats,
+  };
   const groups = GROUPS.map(([title, names]) => {
     const element = h("details", { class: "group" }, h("summary", {}, title), first[title]?.element,
       names.map((name) => rows.get(name)?.element));
@@ -105,7 +109,7 @@ export function assumptionControls(setting, facts, changed) {
     progress.set(now.progress);
     repeats.set(now.repeats);
     const limited = now.limited === "yes";
-    const options = facts.options.filter((one) => now.options.includes(one.name));
+    const options = optionsOf(now, facts);
     const needed = new Set(relevant(options, {
       priced: now.plan === "same" || now.plan === "usd", limited, progress: now.progress, repeats: now.repeats,
       known: new Set(facts.unknowns.map((one) => one.name)),
@@ -115,6 +119,7 @@ export function assumptionControls(setting, facts, changed) {
       row.show(now);
     }
     repeats.element.hidden = !limited;
+    data.show(now);
     progress.element.hidden = !options.some((one) => one.effect === "progress");
     for (const group of groups) {
       group.element.hidden = !group.names.some((name) => needed.has(name)) && group.title !== "Compute and the law";
@@ -126,6 +131,49 @@ export function assumptionControls(setting, facts, changed) {
     h("p", { class: "hint" }, "Each is an interval. Its handle moves the whole of it; tick it where you know the value."),
     which.element, groups.map((group) => group.element));
   return { element, show, row };
+}
+
+// How good the data at hand are: one gain and one share that a filter keeps, or pools of different quality.
+function dataAtHand(setting, changed) {
+  const id = freshId("pools");
+  const how = choice({
+    label: "The data at hand", options: [["whole", "one filter"], ["pools", "by quality"]], value: setting.data,
+    onInput: (key) => changed({ data: key }),
+  });
+  const trouble = h("p", { class: "trouble", id: `${id}-trouble`, role: "alert" });
+  const area = h("textarea", { id, rows: 4, spellcheck: "false", "aria-describedby": `${id}-hint ${id}-trouble`, oninput: () => {
+    try {
+      readPools(area.value);
+    } catch (error) {
+      setText(trouble, error.message);
+      area.setAttribute("aria-invalid", "true");
+      return;
+    }
+    settled();
+    changed({ pools: shortPools(area.value) });
+  } });
+  const settled = () => {
+    setText(trouble, "");
+    area.removeAttribute("aria-invalid");
+  };
+  const pools = h("div", { class: "control" }, h("label", { for: id }, "Pools"), area, trouble,
+    h("p", { class: "hint", id: `${id}-hint` }, "A line each: name, tokens, worth of a token over another's, and the passes in "
+      + "which it wears out if it has its own. Together they are the distinct tokens at hand. In each draw the best filter "
+      + "is taken: the best pool, the best two, or none."));
+  const unlimited = h("p", { class: "hint" }, "With a limit of distinct tokens they can be given by quality.");
+  const show = (now) => {
+    const limited = now.limited === "yes";
+    how.set(now.data);
+    how.element.hidden = !limited;
+    unlimited.hidden = limited;
+    pools.hidden = !limited || now.data !== "pools";
+    if (shortPools(area.value) !== now.pools && document.activeElement !== area) {
+      area.value = now.pools.split(";").join("\n");
+      settled();
+    }
+  };
+  show(setting);
+  return { element: h("div", {}, how.element, unlimited, pools), show };
 }
 
 function optionTicks(setting, facts, changed) {
@@ -162,7 +210,7 @@ function assumption(unknown, setting, facts, changed) {
     known.set(sure);
     const one = moved(unknown, at(now), sure);
     const yours = sure || at(now) !== unknown.middle ? "yours" : KINDS[unknown.kind];
-    const held = unknown.seen.length ? "prices" : `${Math.round(100 * unknown.level)} %`;
+    const held = unknown.seen.length ? "prices" : `${Math.round(100 * unknown.level)}\u00a0%`;
     setText(
       about,
       `${unknown.what}; ${yours}${sure ? "" : `, ${held} ${saidValue(one, one.low)} to ${saidValue(one, one.high)}`}`,

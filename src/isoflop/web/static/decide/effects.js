@@ -44,17 +44,48 @@ export function planned(world) {
   };
 }
 
-// The best run after spending dollars by option; a filter is left out in the draws in which it would hurt.
+// The best run after spending dollars by option. Of filters the best is taken in each draw, or none.
 export function spent(world, options, usd) {
-  const filtered = run(world, options, usd, true);
-  const keeping = options.filter((one) => usd[one.name] > 0 && world.values[`${one.name}_keep`]);
-  if (!keeping.length || !world.limited) return filtered;
-  const rest = Object.fromEntries(Object.entries(usd).filter(([name]) => !keeping.some((one) => one.name === name)));
-  const without = run(world, options, rest, false);
-  for (let i = 0; i < world.n; i += 1) {
-    if (without.loss[i] < filtered.loss[i]) for (const part of Object.keys(filtered)) filtered[part][i] = without[part][i];
+  const paid = options.filter((one) => usd[one.name] > 0);
+  const ways = paid.reduce(
+    (found, one) => found.flatMap((way) => filters(world, one, usd[one.name]).map((cut) => ({ ...way, [one.name]: cut }))),
+    [{}],
+  );
+  const best = run(world, paid, usd, ways[0]);
+  for (const way of ways.slice(1)) {
+    const other = run(world, paid, usd, way);
+    for (let i = 0; i < world.n; i += 1) {
+      if (other.loss[i] < best.loss[i]) for (const part of Object.keys(best)) best[part][i] = other[part][i];
+    }
   }
-  return filtered;
+  return best;
+}
+
+const NONE = {};
+
+// Ways in which an option can filter, none last: [{ gain, kept, passes }], each an array of draws, or null where it does
+// nothing; one that does nothing for options that are no filter.
+function filters(world, one, usd) {
+  if (one.effect !== "data_gain") return [NONE];
+  if (one.grades) {
+    const half = world.values[`${one.name}_half_usd`];
+    const cuts = one.grades.slice(1).map((_, k) => cutOf(one.grades.slice(0, k + 1)));
+    const all = (value) => new Float64Array(world.n).fill(value);
+    return [...cuts.map(({ worth, share, passes }) => ({
+      gain: each(world.n, (i) => 1 + (worth - 1) * (usd / (usd + half[i]))), kept: all(share),
+      passes: passes === null ? null : all(passes),
+    })), NONE];
+  }
+  const gain = saturating(world, one, usd);
+  const kept = world.values[`${one.name}_keep`];
+  return kept ? [{ gain, kept }, ...(world.limited ? [NONE] : [])] : [{ gain }];
+}
+
+// The best grades alone: their share of all tokens, worth over the average, and passes where all have them.
+function cutOf(grades) {
+  const share = grades.reduce((sum, grade) => sum + grade.share, 0);
+  const average = (name) => grades.reduce((sum, grade) => sum + grade.share * grade[name], 0) / share;
+  return { share, worth: average("worth"), passes: grades.some((grade) => grade.passes === null) ? null : average("passes") };
 }
 
 // Fall of the loss from the plan to a run, as far as what the law promises comes.
@@ -63,28 +94,29 @@ export function gains(world, start, run_) {
   return each(world.n, (i) => (start.loss[i] - run_.loss[i]) * (delivered ? delivered[i] : 1));
 }
 
-function run(world, options, usd, filters) {
+function run(world, spending, usd, way) {
   const { n, values } = world;
-  const flops = Float64Array.from(world.flops);
-  const unique = Float64Array.from(world.unique);
+  const flops = world.flops.slice();
+  const unique = world.unique.slice();
   const [method, share, data] = [0, 1, 2].map(() => new Float64Array(n).fill(1));
-  const spending = options.filter((one) => usd[one.name] > 0);
+  let { rate } = world;
   for (const one of spending) {
     if (one.effect === "flops") for (let i = 0; i < n; i += 1) flops[i] += usd[one.name] * world.perUsd[i];
   }
   for (const one of spending) {
     if (one.effect === "flops" || one.effect === "unique_tokens") continue;
+    if (one.effect === "data_gain") {
+      const { gain, kept, passes } = way[one.name];
+      if (gain) for (let i = 0; i < n; i += 1) data[i] *= gain[i];
+      if (kept) for (let i = 0; i < n; i += 1) unique[i] *= kept[i];
+      rate = passes ?? rate;
+      continue;
+    }
     const gain = gainOf(world, one, usd[one.name], flops);
-    const keep = values[`${one.name}_keep`];
     const makesTokens = values.data_share;
     for (let i = 0; i < n; i += 1) {
-      if (one.effect === "data_gain") {
-        data[i] *= gain[i];
-        if (filters && keep) unique[i] *= keep[i];
-      } else {
-        method[i] *= gain[i];
-        share[i] *= gain[i] ** (makesTokens ? makesTokens[i] : 0.5);
-      }
+      method[i] *= gain[i];
+      share[i] *= gain[i] ** (makesTokens ? makesTokens[i] : 0.5);
     }
   }
   for (const one of spending) {
@@ -93,7 +125,7 @@ function run(world, options, usd, filters) {
   }
   const effective = each(n, (i) => flops[i] * method[i] * data[i]);
   const distinct = each(n, (i) => unique[i] * (data[i] * share[i]));
-  const best = bestSplit(world.law, effective, distinct, world.rate, world.repeats, world.facts);
+  const best = bestSplit(world.law, effective, distinct, rate, world.repeats, world.facts);
   const params = each(n, (i) => (Math.exp(best.logN[i]) * share[i]) / method[i]);
   const tokens = each(n, (i) => Math.exp(best.logD[i]) / (data[i] * share[i]));
   return { loss: best.loss, flops, params, tokens, unique, method, data };
@@ -102,6 +134,11 @@ function run(world, options, usd, filters) {
 function gainOf(world, one, usd, flops) {
   if (one.effect === "progress") return progressGain(world, usd, flops);
   if (one.effect === "inference") return inferenceGain(world, usd);
+  return saturating(world, one, usd);
+}
+
+// Half of the gain at ``half`` dollars, all of it never.
+function saturating(world, one, usd) {
   const gain = world.values[`${one.name}_gain`];
   const half = world.values[`${one.name}_half_usd`];
   return each(world.n, (i) => 1 + ((gain[i] - 1) * usd) / (usd + half[i]));

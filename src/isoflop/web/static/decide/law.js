@@ -2,14 +2,16 @@
 //
 //     L = E + (A/n'^alpha + B/d'^beta)^kappa,  n d = P;  d' and n' are what repeated tokens and outsize models are worth
 //
-// Draws are typed arrays of one length; law: { E, A, alpha, B, beta, kappa, member }.
+// Draws are typed arrays of one length; law: { E, A, alpha, B, beta, kappa, member } with ln A, ln B and
+// lead = ln(beta B/(alpha A)), which are the same for all draws of a member.
 
 import { each } from "./value.js";
 
 const SIZE = new Float64Array(3);
 const DATA = new Float64Array(3);
+const LOST = 1e-13;
 
-export const fields = ["E", "A", "alpha", "B", "beta", "kappa"];
+export const fields = ["E", "A", "alpha", "B", "beta", "kappa", "logA", "logB", "lead"];
 
 // ∫ e^-t/t from x to infinity, x > 0: the series below 1, Lentz's continued fraction above (Numerical Recipes 6.3).
 export function exp1(x) {
@@ -52,7 +54,10 @@ export function drawLaw(source, u) {
     while (k < order.length - 1 && edges[k] / whole <= u[i]) k += 1;
     member[i] = order[k];
   }
-  const column = (name) => each(member.length, (i) => source.members[member[i]][name]);
+  const members = source.members.map((one) => (
+    { ...one, logA: Math.log(one.A), logB: Math.log(one.B), lead: Math.log((one.beta * one.B) / (one.alpha * one.A)) }
+  ));
+  const column = (name) => each(member.length, (i) => members[member[i]][name]);
   return { ...Object.fromEntries(fields.map((name) => [name, column(name)])), member };
 }
 
@@ -73,7 +78,7 @@ export function bestSplit(law, flops, unique, rate, repeats, facts) {
   const limited = [];
   for (let i = 0; i < n; i += 1) {
     const power = Math.log(flops[i] / facts.flops_per_param_token);
-    logD[i] = (lead(law, i) + law.alpha[i] * power) / (law.alpha[i] + law.beta[i]);
+    logD[i] = (law.lead[i] + law.alpha[i] * power) / (law.alpha[i] + law.beta[i]);
     logN[i] = power - logD[i];
     if (logD[i] > Math.log(unique[i])) limited.push(i);
     else loss[i] = lossOf(law, i, logN[i], logD[i]);
@@ -104,17 +109,13 @@ export function computeMultiplier(law, before, after) {
 }
 
 function lossOf(law, i, logN, logD) {
-  const short = Math.exp(Math.log(law.A[i]) - law.alpha[i] * logN) + Math.exp(Math.log(law.B[i]) - law.beta[i] * logD);
+  const short = Math.exp(law.logA[i] - law.alpha[i] * logN) + Math.exp(law.logB[i] - law.beta[i] * logD);
   return law.E[i] + (law.kappa[i] === 1 ? short : short ** law.kappa[i]);
-}
-
-function lead(law, i) {
-  return Math.log((law.beta[i] * law.B[i]) / (law.alpha[i] * law.A[i]));
 }
 
 // ln of the size that is optimal for so many tokens.
 function fittingSize(law, i, logU) {
-  return (law.beta[i] * logU - lead(law, i)) / law.alpha[i];
+  return (law.beta[i] * logU - law.lead[i]) / law.alpha[i];
 }
 
 // Into ``out``: ln of what the amount is worth, ln of its elasticity, the slope of that, in ln amount; as it is up to the
@@ -141,7 +142,8 @@ function worth(out, logAmount, logBase, rate, repeats) {
 }
 
 // Where the marginal returns of parameters and tokens are equal: a bracketed Newton search in ln d, all draws in step,
-// until the widest step is small. Writes what tokens and size are: logD, logN, loss.
+// until the widest step is small; a draw whose last step was lost in rounding has no more to do. Writes what tokens and
+// size are: logD, logN, loss.
 function search(law, limited, logN, logD, loss, unique, rate, repeats, facts) {
   const many = limited.length;
   const x = new Float64Array(many);
@@ -152,19 +154,22 @@ function search(law, limited, logN, logD, loss, unique, rate, repeats, facts) {
   const logU = of((i) => Math.log(unique[i]));
   const rates = of((i) => Math.min(rate[i], facts.as_good_as_new));
   const fits = of((i, k) => fittingSize(law, i, logU[k]));
-  const leads = of((i) => lead(law, i));
   for (let k = 0; k < many; k += 1) {
     low[k] = logU[k];
     high[k] = power[k] - fits[k];
     x[k] = 0.5 * (low[k] + high[k]);
   }
+  const open = Int32Array.from(limited.keys());
+  let left = many;
   for (let round = 0; round < facts.steps; round += 1) {
     let widest = 0;
-    for (let k = 0; k < many; k += 1) {
+    let kept = 0;
+    for (let place = 0; place < left; place += 1) {
+      const k = open[place];
       const i = limited[k];
       const size = worth(SIZE, power[k] - x[k], fits[k], facts.size_decay, "decay");
       const data = worth(DATA, x[k], logU[k], rates[k], repeats);
-      const excess = law.beta[i] * data[0] - data[1] - law.alpha[i] * size[0] + size[1] - leads[k];
+      const excess = law.beta[i] * data[0] - data[1] - law.alpha[i] * size[0] + size[1] - law.lead[i];
       const slope = law.beta[i] * Math.exp(data[1]) - data[2] + law.alpha[i] * Math.exp(size[1]) - size[2];
       if (excess < 0) low[k] = x[k];
       else high[k] = x[k];
@@ -172,7 +177,9 @@ function search(law, limited, logN, logD, loss, unique, rate, repeats, facts) {
       const step = (wanted >= low[k] && wanted <= high[k] ? wanted : 0.5 * (low[k] + high[k])) - x[k];
       x[k] += step;
       widest = Math.max(widest, Math.abs(step));
+      if (Math.abs(step) > LOST) open[kept++] = k;
     }
+    left = kept;
     if (widest < facts.close) break;
   }
   for (let k = 0; k < many; k += 1) {

@@ -1,40 +1,71 @@
 // A decision, computed in the browser as isoflop.planning.decide computes it, on fewer draws.
 //
-// weigh() is what a moved slider needs at once; returns, tornado, worths and mixture come after it, in steps, as
-// generators that a page runs between two frames.
+// weigh() is what a moved slider needs at once, and computes only what the slider changes; choices, returns, tornado,
+// worths and mixture come after it, in steps, as generators that a page runs between two frames.
 
 import { gains, holdWorld, makeWorld, planned, spent, takeWorld, withLaw } from "./effects.js";
 import { computeMultiplier, drawLaw, frontierSlope } from "./law.js";
 import { LAW, quantileOf, relevant } from "./unknowns.js";
 import {
-  binsOf, choicesByGroup, each, indexOfMax, informationOn, interpolate, mean, perfectInformation, sharesBest, simplex, spread,
+  binsOf, choicesByGroup, each, indexOfMax, informationOn, interpolate, mean, medianOf, perfectInformation, sharesBest,
+  simplex, spread,
 } from "./value.js";
 
 // facts: what Python gave. asked: { budget, plan, options (names), unknowns (by name), laws (indices or null for all),
-// progress, repeats }. draws: of unknowns.keptDraws.
-export function weigh(facts, asked, draws) {
-  const options = facts.options.filter((one) => asked.options.includes(one.name));
+// progress, repeats, grades (of pools, by option, where there are any) }. draws: of unknowns.keptDraws. before: what came
+// of the same draws under other assumptions, whose parts stand where nothing that they hang on has changed.
+export function weigh(facts, asked, draws, before = null) {
+  return finish(weighing(facts, asked, draws, before));
+}
+
+export function* weighing(facts, asked, draws, before = null) {
+  const options = facts.options.filter((one) => asked.options.includes(one.name))
+    .map((one) => ({ ...one, grades: asked.grades?.[one.name] ?? null }));
   const limited = Number.isFinite(asked.plan.tokens_available ?? Infinity);
-  const names = relevant(options, {
+  const shape = {
     priced: Boolean(asked.plan.usd), limited, progress: asked.progress, repeats: asked.repeats,
     known: new Set(facts.unknowns.map((one) => one.name)),
-  });
-  const unknowns = names.map((name) => asked.unknowns[name]);
-  const source = sourceOf(facts, asked.laws);
-  const values = Object.fromEntries(unknowns.map((one) => [one.name, draws.values(one)]));
-  const world = makeWorld({
-    law: drawLaw(source, draws.shares(LAW)), values, plan: asked.plan, peak: facts.peak_flops_per_second,
-    progress: asked.progress, repeats: asked.repeats, facts,
-  });
-  const start = planned(world);
-  const runs = options.map((one) => spent(world, options, { [one.name]: asked.budget }));
-  const falls = runs.map((run) => gains(world, start, run));
-  const means = falls.map(mean);
-  const best = indexOfMax(means);
-  return {
-    facts, budget: asked.budget, options, unknowns, source, world, start, runs, falls, means, best, draws,
-    likely: sharesBest(falls), open: unknowns.filter((one) => one.low < one.high), lawOpen: source.members.length > 1,
   };
+  const unknowns = relevant(options, shape).map((name) => asked.unknowns[name]);
+  const values = Object.fromEntries(unknowns.map((one) => [one.name, draws.values(one)]));
+  const frame = JSON.stringify([asked.plan, asked.laws, asked.progress, asked.repeats]);
+  const { part, parts } = partsOf(before?.draws === draws && before.frame === frame ? before.parts : new Map());
+  const source = part("source", [], () => sourceOf(facts, asked.laws));
+  const world = makeWorld({
+    law: part("law", [], () => drawLaw(source, draws.shares(LAW))), values, plan: asked.plan,
+    peak: facts.peak_flops_per_second, progress: asked.progress, repeats: asked.repeats, facts,
+  });
+  const hangsOn = (some) => relevant(some, shape).filter((name) => name !== "delivered").map((name) => values[name]);
+  const start = part("start", hangsOn([]), () => planned(world));
+  yield;
+  const runs = [];
+  for (const one of options) {
+    const given = [asked.budget, JSON.stringify(one.grades), ...hangsOn([one])];
+    runs.push(part(`run ${one.name}`, given, () => spent(world, options, { [one.name]: asked.budget })));
+    yield;
+  }
+  const falls = runs.map((run, k) => part(
+    `fall ${options[k].name}`, [start, run, values.delivered], () => gains(world, start, run),
+  ));
+  const means = falls.map(mean);
+  return {
+    facts, budget: asked.budget, options, unknowns, source, world, start, runs, falls, means, best: indexOfMax(means), draws,
+    likely: sharesBest(falls), open: unknowns.filter((one) => one.low < one.high), lawOpen: source.members.length > 1,
+    frame, parts, part,
+  };
+}
+
+// Values that stand as long as what they are made of does: part(name, inputs, make); inputs are compared as they are.
+function partsOf(kept) {
+  const parts = new Map();
+  const part = (name, inputs, make) => {
+    const old = parts.get(name) ?? kept.get(name);
+    const stands = old && old.inputs.length === inputs.length && inputs.every((one, k) => one === old.inputs[k]);
+    const now = stands ? old : { inputs, value: make() };
+    parts.set(name, now);
+    return now.value;
+  };
+  return { part, parts };
 }
 
 function sourceOf(facts, chosen) {
@@ -42,23 +73,50 @@ function sourceOf(facts, chosen) {
   return { members: members.map((law) => ({ ...law, weight: 1 / members.length })) };
 }
 
-// What the headline says of each option.
-export function choices(made, level) {
+// What the headline says of each option while a handle moves.
+export function headlines(made, level) {
+  const { law } = made.world;
   return made.options.map((option, k) => {
+    const [fall, run] = [made.falls[k], made.runs[k]];
+    return {
+      option, best: made.likely[k], fall: made.part(`spread ${option.name}`, [fall], () => spread(fall, level)),
+      multiplier: made.part(`like ${option.name}`, [made.start, run], () =>
+        spread(computeMultiplier(law, made.start.loss, run.loss), level)),
+    };
+  });
+}
+
+// The medians that stand in the line of the plan.
+export function planLine({ start, world: { n }, part }) {
+  return part("plan", [start], () => ({
+    ...Object.fromEntries(["flops", "params", "tokens"].map((name) => [name, { median: medianOf(start[name]) }])),
+    epochs: { median: medianOf(each(n, (i) => Math.max(start.tokens[i] / start.unique[i], 1))) },
+  }));
+}
+
+// All that is said of each option.
+export function choices(made, level) {
+  return finish(choosing(made, level));
+}
+
+export function* choosing(made, level) {
+  const { n } = made.world;
+  const found = [];
+  for (const [k, said] of headlines(made, level).entries()) {
     const run = made.runs[k];
     const multiple = computeMultiplier(made.world.law, made.start.loss, run.loss);
-    const { n } = made.world;
     const passes = each(n, (i) => Math.max(run.tokens[i] / run.unique[i], 1));
     const worth = each(n, (i) => run.method[i] * run.data[i]);
     const share = (holds) => mean(each(n, (i) => (holds(i) ? 1 : 0)));
-    return {
-      option, fall: spread(made.falls[k], level), multiplier: spread(multiple, level), worth: spread(worth, level),
-      flops: spread(run.flops, level), params: spread(run.params, level), tokens: spread(run.tokens, level),
-      unique: spread(run.unique, level), epochs: spread(passes, level), best: made.likely[k],
+    found.push({
+      ...said, worth: spread(worth, level), flops: spread(run.flops, level), params: spread(run.params, level),
+      tokens: spread(run.tokens, level), unique: spread(run.unique, level), epochs: spread(passes, level),
       little: share((i) => multiple[i] < made.facts.little),
-      unused: option.effect === "data_gain" ? share((i) => run.data[i] === 1) : 0,
-    };
-  });
+      unused: said.option.effect === "data_gain" ? share((i) => run.data[i] === 1) : 0,
+    });
+    yield;
+  }
+  return found;
 }
 
 // The plan without the budget.

@@ -3,19 +3,22 @@
 import { chart } from "../core/charts.js";
 import { money } from "../core/format.js";
 import { quantileSorted } from "../core/stats.js";
+import { inOrder } from "./value.js";
 import { firstOf, saidSwing, share } from "./words.js";
 
 const SHARES = [0.05, 0.25, 0.75, 0.95];
+const NARROW = 520; // px of the window in which the names of the options stand two and two
 
 // facts.options, budget: for rows that hold the axes until the first are computed.
 export function pictures(specs, labels, { options, budget }) {
   const line = options.flatMap(
     (one) => [0.1, 10].map((times) => ({ option: one.label, usd: budget * times, gain: times / 1e3 }))
   );
+  const returns = byName(specs.returns, window.innerWidth < NARROW ? 2 : 3);
   const made = {
     gains: chart({ spec: specs.gains, name: "decision-gains", label: "Fall of the loss by option", data: { gains: [] } }),
     returns: chart({
-      spec: specs.returns, name: "decision-returns", label: "Fall of the loss by the sum spent",
+      spec: returns, name: "decision-returns", label: "Fall of the loss by the sum spent",
       data: { here: [{ usd: budget }], returns: line, ends: line },
     }),
     tornado: chart({
@@ -23,13 +26,15 @@ export function pictures(specs, labels, { options, budget }) {
       data: { swings: [], zero: [{ lead: 0 }], points: [] },
     }),
     worth: chart(
-      { spec: specs.worth, name: "decision-worth", label: "What knowing each unknown is worth", data: { worths: [] } }
+      { spec: shorter(specs.worth), name: "decision-worth", label: "What knowing each unknown is worth", data: { worths: [] } }
     ),
   };
   const nameOf = (name) => labels[name] ?? name;
 
-  const showGains = (now) => {
+  // fit: whether the room for the labels is measured anew, which a moving handle does not wait for.
+  const showGains = (now, fit) => {
     const label = now.options[now.best].label;
+    if (fit) made.gains.view?.resize();
     made.gains.set("gains", gainRows(now));
     made.gains.title(
       `${capitalised(label)} lowers the loss most on average, and is best in ${share(now.likely[now.best])} of the draws`,
@@ -44,7 +49,7 @@ export function pictures(specs, labels, { options, budget }) {
     made.returns.title(`Twice the sum on ${now.options[now.best].label} brings ${times.toFixed(2)} times as much`,
       `Expected fall of the loss, each option alone. Dashed: the budget, ${money(now.budget)}.`);
   };
-  const showAsked = (all) => {
+  const showAsked = function* showing(all) {
     const { made: now, swings, worth } = all;
     const label = now.options[now.best].label;
     const bars = swings.map(
@@ -68,6 +73,7 @@ export function pictures(specs, labels, { options, budget }) {
       "Lead over the next best option with one unknown held at its 10th and 90th percentile, all others drawn. Left "
         + "of zero another option is best.",
     );
+    yield;
     const row = (name, kind, { value, usd }) => ({ unknown: name, kind, value, said: usd === null ? "over ten "
       + "budgets" : money(Number(usd.toPrecision(2))) });
     made.worth.set("worths", [
@@ -85,6 +91,29 @@ export function pictures(specs, labels, { options, budget }) {
     remove: () => Object.values(made).forEach((one) => one.remove()) };
 }
 
+// The specification with the theme's colours of names, which stand out in light and dark, and so many names in a row.
+function byName(spec, columns) {
+  const layer = spec.layer.map((one) => {
+    const { color } = one.encoding;
+    if (!color?.field) return one;
+    const { scale: _, ...rest } = color;
+    return { ...one, encoding: { ...one.encoding, color: { ...rest, legend: { ...color.legend, columns } } } };
+  });
+  return { ...spec, layer };
+}
+
+// The worths with words that a small screen has room for.
+function shorter(spec) {
+  const layer = spec.layer.map((one) => {
+    const { x, color } = one.encoding;
+    const encoding = { ...one.encoding };
+    if (x?.title) encoding.x = { ...x, title: "Worth of knowing (nats per token)" };
+    if (color?.field) encoding.color = { ...color, legend: { ...color.legend, labelExpr: "replace(datum.label, 'that an option would bring', 'of an option')" } };
+    return { ...one, encoding };
+  });
+  return { ...spec, layer };
+}
+
 function labelOf(now, name) {
   return now.options.find((one) => one.name === name)?.label ?? name;
 }
@@ -96,7 +125,7 @@ function capitalised(text) {
 // One row an option: 90 %, the middle half and the mean of the falls.
 export function gainRows(now) {
   return now.options.map((option, k) => {
-    const sorted = Float64Array.from(now.falls[k]).sort();
+    const sorted = inOrder(now.falls[k]);
     const [low, lower, upper, high] = SHARES.map((p) => quantileSorted(sorted, p));
     return {
       option: option.label, low, lower, upper, high, mean: now.means[k], best: now.likely[k],

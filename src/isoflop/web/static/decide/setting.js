@@ -1,6 +1,7 @@
 // What a reader may set: budget, plan, options and assumptions; how they go into a link, and what the model is asked.
 
 import { choiceFrom, numberFrom } from "../core/state.js";
+import { gradesOf, readPools, shortPools } from "./pools.js";
 import { quantileOf } from "./unknowns.js";
 
 export const PLANS = [["same", "the same sum"], ["usd", "another sum"], ["flops", "compute"], ["size", "size and tokens"]];
@@ -10,11 +11,11 @@ export const RANGES = {
 };
 export const USUAL = {
   budget: 1e6, plan: "same", usd: 1e7, flops: 1e24, params: 7e9, tokens: 2e12, limited: "no", available: 3e11,
-  progress: "halving", repeats: "decay", law: "all",
+  progress: "halving", repeats: "decay", law: "all", data: "whole", pools: "best 100B 2.0;good 300B 1.2;rest 600B 0.7",
 };
 const CHOICES = {
   plan: PLANS.map(([key]) => key), limited: ["no", "yes"], progress: ["halving", "scale_dependent"],
-  repeats: ["decay", "half_life"],
+  repeats: ["decay", "half_life"], data: ["whole", "pools"],
 };
 
 // Where the handle of an unknown's slider may go: the quantiles at which draws stop; about prices seen, twice as far.
@@ -28,6 +29,7 @@ export function settingFrom(params, facts) {
   const setting = { middles: {}, known: new Set() };
   for (const [name, usual] of Object.entries(USUAL)) {
     if (RANGES[name]) setting[name] = numberFrom(params, name, { min: RANGES[name][0], max: RANGES[name][1], usual });
+    else if (name === "pools") setting.pools = poolsFrom(params, usual);
     else if (name === "law") setting.law = choiceFrom(params, "law", facts.laws.map((law) => law.name), usual);
     else setting[name] = choiceFrom(params, name, CHOICES[name], usual);
   }
@@ -43,6 +45,30 @@ export function settingFrom(params, facts) {
     if (known) setting.known.add(one.name);
   }
   return setting;
+}
+
+function poolsFrom({ pools }, usual) {
+  try {
+    readPools(pools);
+    return shortPools(pools);
+  } catch {
+    return usual;
+  }
+}
+
+// The pools that count: { option: [pools] }, empty where the data are taken as a whole or nothing limits them.
+export function poolsOf(setting, facts) {
+  const graded = setting.data === "pools" && setting.limited === "yes"
+    ? facts.options.filter((one) => one.effect === "data_gain" && setting.options.includes(one.name)) : [];
+  return Object.fromEntries(graded.map((one) => [one.name, readPools(setting.pools)]));
+}
+
+// The options weighed, with the grades of those that have pools.
+export function optionsOf(setting, facts) {
+  const pools = poolsOf(setting, facts);
+  return facts.options.filter((one) => setting.options.includes(one.name)).map(
+    (one) => ({ ...one, grades: pools[one.name] ? gradesOf(pools[one.name]) : null }),
+  );
 }
 
 export function linkOf(setting, facts) {
@@ -70,7 +96,7 @@ export function planOf(setting) {
   return { ...run, ...limit };
 }
 
-// The command that asks the same of the terminal: [command, TOML of a file that it names or ""].
+// The command that asks the same of the terminal: [command, names of the unknowns that a file must hold].
 export function commandOf(setting, facts) {
   const plain = (value) => String(Number(value.toPrecision(4)));
   const parts = [`isoflop decide --budget '$${plain(setting.budget)}'`];
@@ -90,6 +116,6 @@ export function commandOf(setting, facts) {
     if (setting.known.has(one.name)) parts.push(`--know ${one.name}=${plain(middle)}`);
     else if (middle !== one.middle && one.row) rows.push(one.name);
   }
-  if (rows.length) parts.push("--option-file mine.toml");
+  if (rows.length || Object.keys(poolsOf(setting, facts)).length) parts.push("--option-file mine.toml");
   return [parts.join(" "), rows];
 }

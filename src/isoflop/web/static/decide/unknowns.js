@@ -92,8 +92,9 @@ export function keptDraws(seed, size, tail) {
 export function relevant(options, { priced, limited, progress, repeats, known }) {
   const effects = new Set(options.map((one) => one.effect));
   const names = [];
-  for (const { name, effect } of options) {
-    if (effect !== "data_gain" && effect !== "compute_gain") continue;
+  for (const { name, effect, grades } of options) {
+    if (grades) names.push(`${name}_half_usd`);
+    if (grades || (effect !== "data_gain" && effect !== "compute_gain")) continue;
     names.push(`${name}_gain`, `${name}_half_usd`);
     if (limited && effect === "data_gain" && known.has(`${name}_keep`)) names.push(`${name}_keep`);
   }

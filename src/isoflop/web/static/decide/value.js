@@ -9,7 +9,7 @@ export function each(n, at) {
 
 export function mean(values) {
   let sum = 0;
-  for (const value of values) sum += value;
+  for (let i = 0; i < values.length; i += 1) sum += values[i]; // an iterator takes six times as long
   return sum / values.length;
 }
 
@@ -26,20 +26,65 @@ export function indexOfMax(values) {
   return best;
 }
 
-// Quantile as the nearest draw, halves to the even rank.
-export function nearest(sorted, p) {
-  const at = p * (sorted.length - 1);
+// Rank of the quantile that is the nearest draw, halves to the even rank.
+export function nearest(p, n) {
+  const at = p * (n - 1);
   const down = Math.floor(at);
   const rest = at - down;
-  return sorted[rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1];
+  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
 }
 
 export function spread(values, level) {
-  const sorted = Float64Array.from(values).sort();
-  return {
-    mean: mean(values), median: nearest(sorted, 0.5),
-    low: nearest(sorted, (1 - level) / 2), high: nearest(sorted, (1 + level) / 2),
-  };
+  const n = values.length;
+  const [low, median, high] = ranked(values, [(1 - level) / 2, 0.5, (1 + level) / 2].map((p) => nearest(p, n)));
+  return { mean: mean(values), median, low, high };
+}
+
+export function medianOf(values) {
+  return ranked(values, [nearest(0.5, values.length)])[0];
+}
+
+let room = new Float64Array(0);
+
+// The values of given ranks, which must not fall: Hoare's selection, for half of what sorting takes.
+export function ranked(values, ranks) {
+  const n = values.length;
+  if (room.length < n) room = new Float64Array(n);
+  room.set(values);
+  let from = 0;
+  return ranks.map((rank) => {
+    let low = from;
+    let high = n - 1;
+    while (low < high) {
+      const pivot = room[(low + high) >> 1];
+      let i = low;
+      let j = high;
+      while (i <= j) {
+        while (room[i] < pivot) i += 1;
+        while (room[j] > pivot) j -= 1;
+        if (i <= j) {
+          const kept = room[i];
+          room[i] = room[j];
+          room[j] = kept;
+          i += 1;
+          j -= 1;
+        }
+      }
+      if (rank <= j) high = j;
+      else if (rank >= i) low = i;
+      else break;
+    }
+    from = rank;
+    return room[rank];
+  });
+}
+
+const sorts = new WeakMap();
+
+// The draws in order, sorted once for as long as the array is kept. Nobody may write into it.
+export function inOrder(values) {
+  if (!sorts.has(values)) sorts.set(values, values.slice().sort());
+  return sorts.get(values);
 }
 
 // Chance that each option is the best, ties shared.

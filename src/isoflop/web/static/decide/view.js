@@ -1,27 +1,26 @@
 // The decision page: predict, look, choose, ask, and take the summary along.
 
-import { button, choice, select, slider, announcer } from "../core/controls.js";
+import { button, select, slider, announcer } from "../core/controls.js";
 import { h, replace, setText } from "../core/dom.js";
 import { money } from "../core/format.js";
 import { perFrame } from "../core/frame.js";
 import { keep, recall } from "../core/keep.js";
+import { onScreen } from "../core/onscreen.js";
 import { copyText, download } from "../core/save.js";
 import { choiceFrom, numberFrom } from "../core/state.js";
 import { table } from "../core/table.js";
+import { asking as askingFor } from "./asking.js";
 import { assumptionControls, questionControls } from "./controls.js";
-import { baseline, choices, mixture, returns, tornado, weigh, worths } from "./model.js";
+import { baseline, choosing, headlines, mixture, planLine, returns, tornado, weigh, weighing, worths } from "./model.js";
 import { pictures } from "./pictures.js";
-import { RANGES, linkOf, planOf, settingFrom } from "./setting.js";
+import { RANGES, linkOf, optionsOf, planOf, settingFrom } from "./setting.js";
 import { summaryText } from "./summary.js";
+import { figureRow, sentencesOf, verdictText, waysOf } from "./told.js";
 import { keptDraws, moved } from "./unknowns.js";
-import {
-  capital, choiceText, dollarsText, doubling, fallText, firstText, general, planText, predictionText, share,
-  whatAndHow,
-} from "./words.js";
+import { capital, choiceText, doubling, firstText, planText, share } from "./words.js";
 
-const LEAST = 20; // characters of a reason
 const REST = 220; // ms without a move after which the full number of draws is computed
-const SLICE = 9; // ms of that work between two frames
+const SLICE = 6; // ms of that work between two frames
 const NAMED = ["guess", "pick", "ask"];
 
 export const view = { id: "decide", label: "Decide", title: "What to spend it on", mount };
@@ -35,22 +34,27 @@ function mount(root, app) {
   let setting = settingFrom(app.params, facts);
   let exercise = exerciseFrom(app.params, facts);
   let all = null; // the decision as it stands, with as many parts as are computed
+  const last = new Map(); // what came of the few draws and of the many
   let resting = 0;
   let work = 0;
 
   // ---- what is asked, in steps
+  const { optionChoice, reason, gate } = askingFor(
+    { facts, setting: () => setting, exercise: () => exercise, remember, advance },
+  );
   const question = questionControls(setting, change);
-  const planLine = h("p", { class: "plan" });
+  const planned = h("p", { class: "plan" });
   const guess = optionChoice("Which would lower the loss most?", "guess");
   const sure = slider({
-    label: "How sure are you?", min: 20, max: 100, step: 5, value: exercise.sure, write: (value) => `${Math.round(value)}%`,
+    label: "How sure are you?", min: 20, max: 100, step: 5, value: exercise.sure, write: (value) => `${Math.round(value)} %`,
     onInput: (value) => { exercise.sure = Math.round(value); remember(); },
   });
   const why = reason("Why? A sentence or two, before you see a figure.", "why");
-  const predict = gate("Show what comes out", 2, () => missing("guess", "Choose an option", "why"));
+  const predict = gate("Show what comes out", 2, "guess", "Choose an option", "why");
   const assumptions = assumptionControls(setting, facts, change);
   const shown = pictures(app.data.specs, labels, { options: facts.options, budget: setting.budget });
   const verdict = h("p", { class: "verdict" });
+  const basis = h("p", { class: "hint basis" });
   const figures = table({
     caption: "The options and what they bring", rows: [], columns: [
       { name: "option", title: "Option" }, { name: "fall", title: "Loss falls by (nats a token, 80 %)", number: true },
@@ -60,13 +64,13 @@ function mount(root, app) {
   const sentences = h("div", { class: "sentences" });
   const pick = optionChoice("What do you choose?", "pick");
   const because = reason("What decides it? Name the figures that you rely on, and what would not improve.", "because");
-  const choose = gate("Ask what to find out first", 4, () => missing("pick", "Choose an option", "because"));
+  const choose = gate("Ask what to find out first", 4, "pick", "Choose an option", "because");
   const ask = select({
     label: "Which one thing would you find out before spending?", options: [["", "choose …"]], value: "",
     onInput: (name) => { exercise.ask = name; remember(); },
   });
   const asking = reason("Put it as a question that a measurement can answer.", "question");
-  const compare = gate("Compare with what knowing is worth", 5, () => missing("ask", "Choose one thing", "question"));
+  const compare = gate("Compare with what knowing is worth", 5, "ask", "Choose one thing", "question");
   const first = h("p", { class: "verdict" });
   const split = h("p", {});
   const ways = h("dl", { class: "ways" });
@@ -76,7 +80,7 @@ function mount(root, app) {
   spoken.element.classList.add("off-screen");
 
   const steps = {
-    2: h("section", { class: "step" }, h("h2", {}, "2. Look"), verdict, h("div", { class: "look" },
+    2: h("section", { class: "step" }, h("h2", {}, "2. Look"), verdict, basis, h("div", { class: "look" },
       shown.gains.element, assumptions.element,
       h("div", { class: "rest" }, figures.element, shown.returns.element, h("h3", {}, "What would improve, and what "
         + "would not"), sentences))),
@@ -99,15 +103,19 @@ function mount(root, app) {
     h("p", { class: "lead" }, "Would a budget make a language model better if it went into compute, a better "
       + "algorithm or data; how sure is "
       + "that, and what should you find out before you spend it?"),
-    h("section", { class: "step" }, h("h2", {}, "1. Predict"), question.element, planLine, optionList(facts),
+    h("section", { class: "step" }, h("h2", {}, "1. Predict"), question.element, planned, optionList(facts),
       h("div", { class: "asked" }, guess.element, sure.element, why.element, predict.element)),
     steps[2], steps[3], steps[4], steps[5], spoken.element,
   );
 
   // ---- the work
+  const screen = onScreen([shown.gains.element, figures.element]);
   const headline = perFrame(() => {
-    all = decided(few);
-    paintHeadline();
+    const now = asked();
+    const made = weigh(facts, now, few, last.get(few));
+    last.set(few, made);
+    all = { made, asked: now, heads: headlines(made, facts.level), baseline: planLine(made), law: app.data.law_words };
+    paintHeadline(true);
     root.dataset.painted = String(Number(root.dataset.painted ?? 0) + 1);
   });
 
@@ -130,7 +138,7 @@ function mount(root, app) {
     headline();
     clearTimeout(resting);
     work += 1;
-    root.classList.remove("settled");
+    if (root.classList.contains("settled")) unsettle();
     resting = setTimeout(() => { link(); settle(work); }, REST);
   }
 
@@ -141,31 +149,36 @@ function mount(root, app) {
     return {
       budget: setting.budget, plan: planOf(setting), options: setting.options, unknowns, laws,
       progress: setting.progress, repeats: setting.repeats,
+      grades: Object.fromEntries(optionsOf(setting, facts).map((one) => [one.name, one.grades])),
     };
   }
 
-  function decided(kept) {
-    const now = asked();
-    const made = weigh(facts, now, kept);
-    return {
-      made, asked: now, choices: choices(made, facts.level), baseline: baseline(made, facts.level),
-      law: app.data.law_words,
-    };
-  }
-
+  // Everything, from all draws; between two yields nothing takes long.
   function* settling() {
-    all = decided(many);
-    paintHeadline();
+    const now = asked();
+    const made = yield* weighing(facts, now, many, last.get(many));
+    last.set(many, made);
+    const heads = headlines(made, facts.level);
+    const now_ = { made, asked: now, heads, baseline: baseline(made, facts.level), law: app.data.law_words };
+    yield;
+    now_.choices = yield* choosing(made, facts.level);
+    all = now_;
+    paintHeadline(false);
     yield;
     if (exercise.step < 2) return;
-    all.curves = yield* returns(all.made, draws.returns);
-    paintReturns();
+    all.curves = yield* returns(made, draws.returns);
+    yield* paintReturns();
     if (exercise.step < 5) return;
     yield;
-    all.worth = yield* worths(all.made, all.curves[all.made.best]);
-    all.swings = yield* tornado(all.made, draws.swings);
-    all.split = yield* mixture(all.made, draws.splits, facts.most_splits);
-    paintAsked();
+    all.worth = yield* worths(made, all.curves[made.best]);
+    all.swings = yield* tornado(made, draws.swings);
+    all.split = yield* mixture(made, draws.splits, facts.most_splits);
+    yield* paintAsked();
+  }
+
+  function unsettle() {
+    root.classList.remove("settled");
+    setText(basis, `${draws.moving} draws while a handle moves; what stands further below follows once it rests.`);
   }
 
   function settle(mine) {
@@ -178,6 +191,7 @@ function mount(root, app) {
       if (!step.done) setTimeout(slice, 0);
       else {
         root.classList.add("settled");
+        setText(basis, `${draws.still.toLocaleString("en")} draws; everything below is as the handles stand.`);
         const { made } = all;
         if (exercise.step >= 2) spoken.say(
           `${capital(made.options[made.best].label)} is best in ${share(made.likely[made.best])} of the draws.`
@@ -187,47 +201,26 @@ function mount(root, app) {
     slice();
   }
 
-  function paintHeadline() {
-    const { made } = all;
-    setText(planLine, `${money(setting.budget)} on top of ${planText(all)}.`);
+  // moving: only what is on the screen; the rest follows when the handle rests.
+  function paintHeadline(moving) {
+    setText(planned, `${money(setting.budget)} on top of ${planText(all)}.`);
     if (exercise.step < 2) return;
-    const top = made.options[made.best].label;
-    const guessed = made.options.findIndex((one) => one.name === exercise.guess);
-    const yours = guessed < 0 ? "" : `You expected ${made.options[guessed].label}, ${exercise.sure}% sure: it is best `
-      + `in ${share(made.likely[guessed])} of the draws. `;
-    setText(
-      verdict,
-      `${yours}${guessed === made.best ? "It lowers" : `${capital(top)} lowers`} the loss most on average, by `
-        + `${fallText(all.choices[made.best].fall)} nats a token.`,
-    );
-    shown.showGains(made);
-    figures.show(all.choices.map((one) => ({
-      option: one.option.label, fall: fallText(one.fall), best: share(one.best),
-      like: `${general(one.multiplier.median)}× [${general(one.multiplier.low)}, ${general(one.multiplier.high)}]`,
-    })));
+    setText(verdict, verdictText(all, exercise));
+    if (!moving || screen.has(shown.gains.element)) shown.showGains(all.made, !moving);
+    if (!moving || screen.has(figures.element)) figures.show(all.heads.map(figureRow));
   }
 
-  function paintReturns() {
+  function* paintReturns() {
     shown.showReturns(all.made, all.curves, doubling(all, all.made.best));
-    replace(sentences, all.choices.map((one, k) => {
-      const [improves, stays] = predictionText(all, k);
-      return h("p", {}, h("strong", {}, `${one.option.label}: `), improves, " ", h("em", {}, "Not so: "), stays);
-    }));
+    yield;
+    replace(sentences, sentencesOf(all));
   }
 
-  function paintAsked() {
-    setText(first, `Find out first. ${firstText(all)}`);
+  function* paintAsked() {
+    replace(first, h("strong", {}, "Find out first. "), firstText(all));
     setText(split, choiceText(all));
-    shown.showAsked(all);
-    const worthless = all.worth.each.filter((one) => one.value <= 0).map((one) => shown.nameOf(one.name));
-    replace(ways, all.worth.each.filter((one) => one.value > 0).map((one) => [
-      h("dt", {}, shown.nameOf(one.name)),
-      h(
-        "dd", {},
-        `${capital(whatAndHow(all, one.name).how)}. Worth ${general(one.value, 2)} nats a token, ${dollarsText(one)}.`,
-      ),
-    ]), worthless.length ? [h("dt", {}, "Worth nothing alone"), h("dd", {}, `${worthless.join(", ")}: knowing one of `
-      + `these would not change the choice.`)] : null);
+    yield* shown.showAsked(all);
+    replace(ways, waysOf(all, shown.nameOf));
     write();
   }
 
@@ -240,52 +233,14 @@ function mount(root, app) {
   }
 
   // ---- the exercise
-  function optionChoice(label, name) {
-    const room = h("div");
-    const state = { control: null };
-    const show = () => {
-      const options = facts.options.filter((one) => setting.options.includes(one.name));
-      state.control = choice({
-        label, options: options.map((one) => [one.name, one.label]), value: exercise[name],
-        onInput: (key) => { exercise[name] = key; remember(); },
-      });
-      replace(room, state.control.element);
-    };
-    show();
-    return { element: room, show };
-  }
-
-  function reason(label, name) {
-    const id = `reason-${name}`;
-    const area = h(
-      "textarea", { id, rows: 3, value: exercise[name], oninput: () => { exercise[name] = area.value; remember(); } },
-    );
-    return {
-      element: h("div", { class: "control" }, h("label", { for: id }, label), area),
-      show: () => { area.value = exercise[name]; },
-    };
-  }
-
-  function missing(named, words, text) {
-    const known = named === "ask" ? exercise.ask : setting.options.includes(exercise[named]);
-    if (!known) return `${words} first.`;
-    return exercise[text].trim().length < LEAST ? `Say why in a sentence: at least ${LEAST} characters.` : "";
-  }
-
-  function gate(text, next, lacks) {
-    const trouble = h("p", { class: "trouble", role: "alert" });
-    const press = button(text, () => {
-      setText(trouble, lacks());
-      if (trouble.textContent) return;
-      exercise.step = Math.max(exercise.step, next);
-      remember();
-      unfold();
-      refresh();
-      const heading = steps[next].querySelector("h2");
-      heading.tabIndex = -1;
-      heading.focus();
-    }, "main");
-    return { element: h("div", {}, trouble, press) };
+  function advance(next) {
+    exercise.step = Math.max(exercise.step, next);
+    remember();
+    unfold();
+    refresh();
+    const heading = steps[next].querySelector("h2");
+    heading.tabIndex = -1;
+    heading.focus();
   }
 
   function unfold() {
@@ -296,7 +251,7 @@ function mount(root, app) {
   function offer() {
     guess.show();
     pick.show();
-    const names = [...(all?.made.open.map((one) => one.name) ?? []), ...(setting.law === "all" ? ["law"] : [])];
+    const names = [...(last.get(few)?.open.map((one) => one.name) ?? []), ...(setting.law === "all" ? ["law"] : [])];
     replace(
       ask.input,
       [["", "choose …"], ...names.map((name) => [name, labels[name]])].map(([key, text]) => h("option", { value: key }, text)),
@@ -350,7 +305,7 @@ function mount(root, app) {
     told.say("Saved decision.md");
   }
 
-  all = decided(few);
+  last.set(few, weigh(facts, asked(), few));
   offer();
   unfold();
   refresh();
@@ -364,6 +319,7 @@ function mount(root, app) {
     unmount: () => {
       clearTimeout(resting);
       work += 1;
+      screen.stop();
       shown.remove();
     },
   };

@@ -13,18 +13,29 @@ export function general(value, digits = 3) {
   return `${head.includes(".") ? head.replace(/\.?0+$/, "") : head}e${power}`;
 }
 
+// How many times as much, as isoflop.units.format_ratio writes it: 0.25, 4,900, 72.9M.
+export function ratio(value) {
+  const rounded = Math.abs(Number(value.toPrecision(3)));
+  if (rounded >= 1e6) return count(value);
+  return rounded >= 1e3 ? String(Number(value.toPrecision(3))).replace(/\B(?=(\d{3})+$)/g, ",") : general(value);
+}
+
 export function share(p) {
   const tens = 100 * p;
   const down = Math.floor(tens);
-  return `${tens - down === 0.5 ? down + (down % 2) : Math.round(tens)}%`;
+  return `${tens - down === 0.5 ? down + (down % 2) : Math.round(tens)} %`;
 }
 
 export function capital(text) {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
+const ONE = { months: "month", orders: "order", passes: "pass" };
+
 export function saidValue(unknown, value) {
-  return unknown.unit === "$" ? money(value) : `${count(value)} ${unknown.unit}`.trimEnd();
+  if (unknown.unit === "$") return money(value);
+  const number = count(value);
+  return `${number} ${number === "1" ? ONE[unknown.unit] ?? unknown.unit : unknown.unit}`.trimEnd();
 }
 
 export function fallText(fall) {
@@ -34,7 +45,7 @@ export function fallText(fall) {
 export function planText({ asked, baseline }) {
   const given = asked.plan.usd ? ` for ${money(asked.plan.usd)}` : "";
   const have = asked.plan.tokens_available;
-  const limit = have ? `, ${count(have)} of them distinct (${general(baseline.epochs.median)} passes)` : "";
+  const limit = have ? `, ${count(have)} of them distinct (${ratio(baseline.epochs.median)} passes)` : "";
   const sizes = `N = ${count(baseline.params.median)} on ${count(baseline.tokens.median)} tokens${limit}`;
   return `${exponent(baseline.flops.median, 2)} FLOP${given}, ${sizes}`.replace("e+", "e");
 }
@@ -113,7 +124,7 @@ export function saidSwing(made, swing) {
 export function predictionText(all, k) {
   const choice = all.choices[k];
   const say = { flops, progress, data_gain, unique_tokens, inference, compute_gain: progress }[choice.option.effect];
-  return say(choice, all, `twice the sum brings ${general(doubling(all, k))}× as much`);
+  return say(choice, all, `twice the sum brings ${ratio(doubling(all, k))}× as much`);
 }
 
 // Gain of twice the budget over that of the budget.
@@ -127,19 +138,19 @@ function range(value, write) {
 }
 
 function times(value) {
-  return range(value, (x) => `${general(x)}×`);
+  return range(value, (x) => `${ratio(x)}×`);
 }
 
 function flops(choice, { made, baseline: start }, twice) {
   const sizes = [["N", start.params, choice.params], ["D", start.tokens, choice.tokens]]
     .map(([symbol, before, after]) => `${symbol} from ${count(before.median)} to ${count(after.median)}`).join(" and ");
   const again = choice.epochs.median > made.facts.seen_again
-    ? `, tokens are seen ${general(choice.epochs.median)} times instead of ${general(start.epochs.median)}`
+    ? `, tokens are seen ${ratio(choice.epochs.median)} times instead of ${ratio(start.epochs.median)}`
     : "";
   const served = choice.params.median / start.params.median;
   return [
-    `The loss falls by ${fallText(choice.fall)}: ${general(choice.flops.median / start.flops.median)}× the compute, ${sizes}.`,
-    `An answer costs ${general(served)}× as much to serve${again}, and what a FLOP or a token is worth stays; ${twice}.`,
+    `The loss falls by ${fallText(choice.fall)}: ${ratio(choice.flops.median / start.flops.median)}× the compute, ${sizes}.`,
+    `An answer costs ${ratio(served)}× as much to serve${again}, and what a FLOP or a token is worth stays; ${twice}.`,
   ];
 }
 
@@ -171,7 +182,7 @@ function unique_tokens(choice, { asked, baseline: start }, twice) {
       "Loss, size and cost to serve stay; more tokens count once some would be repeated.",
     ];
   }
-  const seen = `a token is seen ${general(choice.epochs.median)} times instead of ${general(start.epochs.median)}`;
+  const seen = `a token is seen ${ratio(choice.epochs.median)} times instead of ${ratio(start.epochs.median)}`;
   return [
     `Distinct tokens go from ${count(have)} to ${range(choice.unique, count)}, so the loss falls by ${fallText(choice.fall)}: ${seen}.`,
     `Compute and method stay, and once nothing is repeated more tokens add nothing; ${twice}.`,

@@ -24,6 +24,8 @@ const WORLD = [
   { key: "stock", label: "Share of public text", hint: "Distinct tokens over the estimated stock of useful public text" },
 ];
 
+const joined = (...notes) => notes.filter(Boolean).join("; ");
+
 export function makeFigures(data) {
   const groups = {
     model: readings(MODEL),
@@ -47,9 +49,10 @@ export function makeFigures(data) {
     const m = groups.model.set;
     m("C", flops(r.C, 3), Math.abs(Math.log(r.worth / r.C)) > 0.05 ? `loss of a best-split run of ${flops(r.worth)}` : "");
     m("loss", `${fixed(r.loss.loss)} nats`, between(r.loss, fixed));
-    m("N", count(r.N), Math.abs(Math.log(r.N / r.best)) > 0.01 ? `best split: ${count(r.best)}` : "");
-    m("D", count(r.D), r.epochs > 1.005 ? `${count(r.distinct)} distinct` : "");
-    m("ratio", count(r.ratio));
+    const { N, D, ratio } = r.sizes;
+    m("N", count(r.N), joined(between(N, count), Math.abs(Math.log(r.N / r.best)) > 0.01 ? `best split: ${count(r.best)}` : ""));
+    m("D", count(r.D), joined(between(D, count), r.epochs > 1.005 ? `${count(r.distinct)} distinct` : ""));
+    m("ratio", count(r.ratio), between(ratio, count));
     const w = groups.machines.set;
     w("devices", count(r.devices), r.machine.key);
     w("seconds", time(r.seconds), `${count(r.hours.value)} chip-hours at ${Math.round(100 * r.used.value)} % of peak`);
@@ -63,7 +66,7 @@ export function makeFigures(data) {
     world("stock", share(r.stock.value), between(r.stock, share));
     for (const cost of r.costs) {
       groups.costs.set(cost.key, Number.isFinite(cost.value) ? dollars(cost.value) : "unknown",
-        Number.isFinite(cost.value) ? [between(cost, dollars), `price of ${cost.asOf}`].filter(Boolean).join("; ") : cost.how);
+        Number.isFinite(cost.value) ? joined(between(cost, dollars), `price of ${cost.asOf}`) : cost.how);
     }
     for (const task of r.scores) groups.scores.set(task.name, points(task.value), between(task, (value) => String(Math.round(100 * value))));
   }

@@ -3,12 +3,14 @@
 import { score, shareOfStock, years } from "./around.js";
 import { chipHours, costs, devicesFor, energy, flopsOfHours, hoursForMoney, utilisation } from "./bill.js";
 import { FLOPS_PER_PARAM_TOKEN, makeLaw } from "./law.js";
-import { bestSize } from "./split.js";
+import { quantilesInPlace } from "./order.js";
+import { bestSize, bestSizesOfDraws, fallingRoot } from "./split.js";
 
 export const LOWEST = 1e15;
 export const HIGHEST = 1e29;
 const CURVE_POINTS = 29; // half a decade apart: drawn with monotone curves between
-const PATH_POINTS = 113;
+const PATH_FROM = 11; // log10 of compute: overtrained and repeating runs are worth less than they take
+const PATH_POINTS = 73;
 const WORST = 12; // nats: above the ln of any vocabulary; a model that is served far more than trained
 const VALLEY_POINTS = 21;
 const VALLEY_SPAN = 30;
@@ -18,28 +20,37 @@ export function makeModel(data, forms) {
   const machines = new Map(data.machines.map((machine) => [machine.key, machine]));
   const paths = new Map();
 
-  // ln L along the compute-optimal path of a law, to say what another run is worth.
+  // ln L of the compute-optimal run, best size sought near one; what it is at the powers of ten that a law is asked first.
+  function onPath(law, power, near) {
+    const C = 10 ** power;
+    const N = bestSize(law, C, { near });
+    return { lnLoss: law.lnFormula(N, C / (FLOPS_PER_PARAM_TOKEN * N)) + law.shiftAt(C), near: Math.log(N) };
+  }
+
   function pathOf(law) {
     if (!paths.has(law.key)) {
-      const powers = grid(PATH_POINTS);
-      const sizes = bestSizes(law, powers, {});
-      paths.set(law.key, { powers, lnLoss: powers.map((power, i) => {
-        const C = 10 ** power;
-        return law.lnFormula(sizes[i], C / (FLOPS_PER_PARAM_TOKEN * sizes[i])) + law.shiftAt(C);
-      }) });
+      let near = null;
+      paths.set(law.key, grid(PATH_POINTS, PATH_FROM).map((power) => {
+        const at = onPath(law, power, near);
+        near = at.near;
+        return { power, ...at };
+      }));
     }
     return paths.get(law.key);
   }
 
-  // The compute of the compute-optimal run with the same loss.
+  // The compute of the compute-optimal run with the same loss; below the path's first point a straight line.
   function worth(law, loss) {
-    const { powers, lnLoss } = pathOf(law);
+    const path = pathOf(law);
     const wanted = Math.log(loss);
-    const last = lnLoss.length - 1;
     let i = 0;
-    while (i < last - 1 && lnLoss[i + 1] > wanted) i += 1;
-    const share = (lnLoss[i] - wanted) / (lnLoss[i] - lnLoss[i + 1]);
-    return 10 ** (powers[i] + (powers[i + 1] - powers[i]) * share);
+    while (i < path.length - 2 && path[i + 1].lnLoss > wanted) i += 1;
+    const [low, high] = [path[i], path[i + 1]];
+    const fall = (low.lnLoss - high.lnLoss) / (high.power - low.power);
+    const straight = low.power + (low.lnLoss - wanted) / fall;
+    if (!(wanted < low.lnLoss && wanted > high.lnLoss)) return 10 ** straight;
+    const sizeAt = (power) => low.near + ((high.near - low.near) * (power - low.power)) / (high.power - low.power);
+    return 10 ** fallingRoot((power) => onPath(law, power, sizeAt(power)).lnLoss - wanted, straight, fall, low.power, high.power);
   }
 
   function parts(settings) {
@@ -90,16 +101,45 @@ export function makeModel(data, forms) {
     return { hours, ...devicesFor(hours.value, settings.days) };
   }
 
+  // The best sizes by each draw, remembered: over-training moves every size alike.
+  let drawn = { key: "", sizes: [] };
+  function drawnSizes({ law, C, serving, unique, best }) {
+    const key = `${law.key} ${C} ${serving} ${unique}`;
+    if (drawn.key !== key) {
+      drawn = { key, sizes: bestSizesOfDraws(law, C, { serving, unique, from: best }).filter(Number.isFinite) };
+    }
+    return drawn.sizes;
+  }
+
+  // What the draws make of N and D where the dial chooses them: the central interval of each draw's own best split.
+  const ends = new Float64Array(2);
+  function sizes(settings, at) {
+    const best = settings.mode === "sizes" ? [] : drawnSizes(at);
+    const range = (value, of) => {
+      if (!best.length) return { value, low: NaN, high: NaN };
+      quantilesInPlace(best.map(of), data.level, ends);
+      return { value, low: ends[0], high: ends[1] };
+    };
+    const down = Math.sqrt(settings.over);
+    const tokens = at.C / FLOPS_PER_PARAM_TOKEN;
+    return {
+      N: range(at.N, (N) => N / down),
+      D: range(at.D, (N) => (tokens * down) / N),
+      ratio: range(at.D / at.N, (N) => tokens * (down / N) ** 2),
+    };
+  }
+
   // Everything at once.
   function read(settings) {
     const at = point(settings);
     const { hours, devices, seconds } = machinesOf(settings, at);
-    const loss = at.law.interval(at.N, at.D, at.unique, data.level);
+    const loss = at.law.interval(at.N, at.D, at.unique, data.level, at.C);
     const distinct = Math.min(at.D, at.unique);
     const worthFlops = worth(at.law, loss.loss);
     return {
       ...at, hours, devices, seconds, loss, distinct,
       ratio: at.D / at.N,
+      sizes: sizes(settings, at),
       epochs: at.D / distinct,
       energy: energy(at.machine, hours),
       costs: costs(at.machine, hours, devices),
@@ -131,7 +171,7 @@ export function makeModel(data, forms) {
     const rows = powers.map((power, i) => {
       const flops = 10 ** power;
       const N = sizes[i] / Math.sqrt(over);
-      return { flops, ...law.interval(N, flops / (FLOPS_PER_PARAM_TOKEN * N), unique, data.level) };
+      return { flops, ...law.interval(N, flops / (FLOPS_PER_PARAM_TOKEN * N), unique, data.level, flops) };
     });
     return rows.filter((row) => row.loss < WORST);
   }
@@ -140,10 +180,11 @@ export function makeModel(data, forms) {
   function valley(at) {
     const rows = [];
     const middle = Number.isFinite(at.best) ? at.best : at.N;
+    const span = Math.max(VALLEY_SPAN, 1.3 * Math.max(at.N / middle, middle / at.N)); // the dial stands on the curve
     for (let i = 0; i < VALLEY_POINTS; i += 1) {
-      const N = middle * VALLEY_SPAN ** ((2 * i) / (VALLEY_POINTS - 1) - 1);
+      const N = middle * span ** ((2 * i) / (VALLEY_POINTS - 1) - 1);
       const D = at.C / (FLOPS_PER_PARAM_TOKEN * N);
-      rows.push({ power: Math.log10(N), params: N, tokens: D, ...at.law.interval(N, D, at.unique, data.level) });
+      rows.push({ power: Math.log10(N), params: N, tokens: D, ...at.law.interval(N, D, at.unique, data.level, at.C) });
     }
     return rows;
   }
@@ -176,8 +217,7 @@ function bestSizes(law, powers, limits) {
   });
 }
 
-function grid(points) {
-  const low = Math.log10(LOWEST);
+function grid(points, low = Math.log10(LOWEST)) {
   const high = Math.log10(HIGHEST);
   return Array.from({ length: points }, (_, i) => low + ((high - low) * i) / (points - 1));
 }

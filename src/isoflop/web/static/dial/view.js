@@ -6,6 +6,7 @@ import { h, replace, setText } from "../core/dom.js";
 import { count, fixed, flops } from "../core/format.js";
 import { perFrame } from "../core/frame.js";
 import { copyText } from "../core/save.js";
+import { lossRange } from "./axis.js";
 import { makeControls } from "./controls.js";
 import { makeFigures } from "./figures.js";
 import { forms } from "./forms.js";
@@ -27,6 +28,8 @@ function mount(root, app) {
   const model = makeModel(data, forms);
   let settings = settingsFrom(app.params, data);
   let curveKey = "";
+  let bent = []; // rows of the curve
+  let marks = [];
 
   const figures = makeFigures(data);
   const controls = makeControls(settings, data, change, rest);
@@ -34,7 +37,12 @@ function mount(root, app) {
   spoken.element.classList.add("off-screen");
   const warnings = h("ul", { class: "doubts" });
   const presets = presetPicker();
-  const curve = chart({ spec: data.charts.curve, name: "loss-curve", onDraw: () => nameMarks(),
+  const [leastLoss, mostLoss] = data.charts.curve.params.map((end) => ({ ...end }));
+  const curve = chart({ spec: { ...data.charts.curve, params: [leastLoss, mostLoss] }, name: "loss-curve", onDraw: (drawing) => {
+    sayRange(drawing);
+    drawing.run();
+    nameMarks();
+  },
     data: { curve: [], beyond: [], marks: [], runs: data.runs, here: hereOf(model.read(settings)) } });
   let drawn = model.read(settings); // what the picture of the curve last showed
   const marker = makeMarker(curve, () => curve.set("here", [{ ...hereOf(drawn)[0], seen: 0 }]));
@@ -107,18 +115,35 @@ function mount(root, app) {
   function showCurve(r) {
     const { over, served, unique, law, mfu, chip, mode } = settings;
     const key = JSON.stringify([over, served, unique, law, mode === "sizes", served ? [mfu, chip] : 0]);
-    if (key !== curveKey) {
+    const same = key === curveKey;
+    if (!same) {
       const otherLaw = JSON.parse(curveKey || "[]")[3] !== law;
       curveKey = key;
-      const rows = model.curve(settings);
-      curve.set("curve", r.law.knowsDoubt ? rows : rows.map((row) => ({ ...row, low: row.loss, high: row.loss })), false);
+      bent = held(r.law, model.curve(settings));
+      curve.set("curve", bent, false);
       if (otherLaw) {
+        marks = model.landmarks(settings).map((mark) => ({ ...mark, label: "" }));
         curve.set("beyond", r.law.seen ? [{ flops: r.law.seen[1], end: HIGHEST, text: "past the data" }] : [], false);
-        curve.set("marks", model.landmarks(settings), false);
+        curve.set("marks", marks.map((mark) => ({ ...mark })), false); // copies: the picture marks its rows as its own
       }
+    }
+    const here = hereOf(r);
+    const [least, most] = lossRange([...bent, ...here], [...marks, ...data.runs]);
+    if (!same || least !== leastLoss.value || most !== mostLoss.value) {
+      [leastLoss.value, mostLoss.value] = [least, most];
+      if (curve.view) sayRange(curve.view);
       curve.flush();
     }
-    marker.move(hereOf(r)[0]);
+    marker.move(here[0]);
+  }
+
+  // Without a doubt the band is as thin as the line.
+  function held(law, rows) {
+    return law.knowsDoubt ? rows : rows.map((row) => ({ ...row, low: row.loss, high: row.loss }));
+  }
+
+  function sayRange(view) {
+    for (const end of [leastLoss, mostLoss]) view.signal(end.name, end.value);
   }
 
   function sayTitles(r) {
@@ -136,9 +161,7 @@ function mount(root, app) {
   }
 
   function showValley(r) {
-    const rows = model.valley(r);
-    const held = r.law.knowsDoubt ? rows : rows.map((row) => ({ ...row, low: row.loss, high: row.loss }));
-    valley.set("valley", held, false);
+    valley.set("valley", held(r.law, model.valley(r)), false);
     valley.set("best", [{ power: Math.log10(r.best) }], false);
     valley.set("here", [{ power: Math.log10(r.N), loss: r.loss.loss }]);
   }
@@ -149,7 +172,6 @@ function mount(root, app) {
     const y = curve.view.scale("y");
     const pen = document.createElement("canvas").getContext("2d");
     pen.font = `${LABEL_FONT}px ${getComputedStyle(root).fontFamily}`;
-    const marks = model.landmarks(settings);
     const placed = marks.map((mark, i) => {
       const known = KNOWN.indexOf(mark.name);
       return { name: mark.name, x: x(mark.flops), y: y(mark.loss), width: pen.measureText(mark.name).width, rank: known < 0 ? KNOWN.length + i : known };

@@ -6,7 +6,8 @@ export const LEVEL = "80 %";
 
 export function between(range, write) {
   if (!Number.isFinite(range.low) || !Number.isFinite(range.high) || range.low === range.high) return "";
-  return `${LEVEL}: ${write(range.low)} to ${write(range.high)}`;
+  const [low, high] = [write(range.low), write(range.high)];
+  return low === high ? "" : `${LEVEL}: ${low} to ${high}`;
 }
 
 export function kilowattHours(kwh) {

@@ -1,8 +1,8 @@
 // What the outlook's sections say, from the model and the handles: plain values for charts and words.
 
 import {
-  binding, demands, frontier, growthOf, inputs, largestAt, largestReaches, limits as limitsOf, lineAt, lineReaches,
-  longestRun, marginOfError, meets, requiredRevenue, spread, webStock,
+  binding, demands, frontier, growthOf, inputs, largestReaches, limits as limitsOf, lineAt, lineReaches, logLargestAt,
+  logLineAt, longestRun, marginOfError, meets, requiredRevenue, spread, tenTo, webStock,
 } from "./model.js";
 import { mean } from "../decide/value.js";
 import { normalQuantile } from "../core/stats.js";
@@ -15,22 +15,32 @@ export function answers({ facts, z, now, level }) {
   const { lines } = facts;
   const measured = 10 ** lines.training_compute.slope;
   const asked = (g) => (Math.abs(g / measured - 1) < 2e-3 ? null : g);
-  const drawn = (name, g) => frontier(lines[name], z, growthOf(lines[name], lines.training_compute, asked(g)));
-  const kept = { key: "", value: null };
+  const once = new Map(); // by what was asked for: its last key and value, until another key is asked for
+  const held = (what, key, make) => {
+    if (once.get(what)?.key !== key) once.set(what, { key, value: make() });
+    return once.get(what).value;
+  };
+  const drawn = (name, g) => held(
+    name, asked(g), () => frontier(lines[name], z, growthOf(lines[name], lines.training_compute, asked(g))),
+  );
 
-  function compute(g) {
-    const own = frontier(lines.training_compute, z, null);
+  const compute = (g) => held("compute", g, () => computeAt(g));
+
+  function computeAt(g) {
+    const own = held("own", "", () => frontier(lines.training_compute, z, null));
     const made = drawn("training_compute", g);
     const even = Array.from({ length: STEPS + 1 }, (_, k) => FIRST + ((LAST - FIRST) * k) / STEPS);
     const years = [...even, made.since].sort((a, b) => a - b); // growth that is asked for sets in at the largest run known
-    const at = (year) => lineAt(year < made.since ? own : made, year);
+    const at = (year) => (year < made.since || made === own // what was stays as it was
+      ? held(`own ${year}`, "", () => spread(logLineAt(own, year), level, tenTo))
+      : spread(logLineAt(made, year), level, tenTo));
     const half = normalQuantile(0.95) * lines.training_compute.slope_se;
     return {
       factor: asked(g) ?? measured, low: measured * 10 ** -half, high: measured * 10 ** half,
       crossings: facts.values.map((value) => crossing(made, value)),
-      band: years.map((year) => ({ year, ...spread(at(year), level) })),
+      band: years.map((year) => ({ year, ...at(year) })),
       largest: years.filter((year) => year >= made.since).map(
-        (year) => ({ year, middle: spread(largestAt(made, year), level).middle })
+        (year) => ({ year, middle: spread(logLargestAt(made, year), level, tenTo).middle })
       ),
     };
   }
@@ -60,7 +70,7 @@ export function answers({ facts, z, now, level }) {
   }
 
   function text({ g, over, made, repeats }) {
-    const web = webStock(facts.text, z, { repeats: repeats === "yes", generated: made });
+    const web = held("web", `${repeats} ${made}`, () => webStock(facts.text, z, { repeats: repeats === "yes", generated: made }));
     const uses = demands(facts.text, lines, z, { overtrained: over, factor: asked(g) });
     const effective = spread(web.effective, 0.9);
     const rate = spread(web.growth, level).middle;
@@ -86,25 +96,25 @@ export function answers({ facts, z, now, level }) {
   function limits(setting, handles) {
     const year = Math.round(setting.year);
     const paces = handles.filter((one) => one.input);
-    const key = [year, ...paces.map((one) => setting[one.key])].join();
-    if (kept.key !== key) {
+    const { found, bound, spreads } = held("limits", [year, ...paces.map((one) => setting[one.key])].join(), () => {
       const u = inputs(facts.limits, z, Object.fromEntries(paces.map((one) => [one.input, setting[one.key] / one.usual])));
       const found = Object.fromEntries(Object.keys(limitsOf).map((name) => [name, limitsOf[name](u, year, facts.limits)]));
-      Object.assign(kept, { key, value: { found, bound: binding(facts.limits.binding.map((name) => found[name])) } });
-    }
-    const { found, bound } = kept.value;
+      const bound = binding(facts.limits.binding.map((name) => found[name]));
+      const each_ = Object.fromEntries(Object.entries(found).map(([name, draws]) => [name, spread(draws, level)]));
+      return { found, bound, spreads: { ...each_, smallest: spread(bound.smallest, level) } };
+    });
     const trend = lineAt(drawn("training_compute", setting.g), year);
     const n = trend.length;
     const share = (holds) => trend.reduce((sum, _, i) => sum + (holds(i) ? 1 : 0), 0) / n;
-    const rows = Object.entries(found).map(([name, draws]) => {
+    const rows = Object.keys(found).map((name) => {
       const place = facts.limits.binding.indexOf(name);
       return {
-        name, flops: spread(draws, level), published: facts.limits.published[name],
+        name, flops: spreads[name], published: facts.limits.published[name],
         binds: place < 0 ? null : share((i) => bound.which[i] === place),
       };
     });
     return {
-      rows, smallest: spread(bound.smallest, level), trend: spread(trend, level),
+      rows, smallest: spreads.smallest, trend: spread(trend, level),
       fits: share((i) => bound.smallest[i] >= trend[i]),
     };
   }

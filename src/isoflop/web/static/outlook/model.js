@@ -1,15 +1,18 @@
 // Where it leads, draw by draw: isoflop.outlook in the browser. z: normal draws by name, { name: Float64Array }.
 
 import { normalQuantile } from "../core/stats.js";
-import { each } from "../decide/value.js";
+import { each, ranked } from "../decide/value.js";
 
-// Median and the central interval of draws; each is one of them, so that a year that never comes stays infinite.
-export function spread(values, level) {
-  const sorted = Float64Array.from(values).sort();
+// Median and the central interval of draws; each is one of them, so that a year that never comes stays infinite. write:
+// of the three, where it rises, such as from logarithms.
+export function spread(values, level, write = (x) => x) {
   const tail = (1 - level) / 2;
-  const at = (p) => sorted[Math.max(0, Math.ceil(p * sorted.length - 1))];
-  return { low: at(tail), middle: at(0.5), high: at(1 - tail), level };
+  const rank = (p) => Math.max(0, Math.ceil(p * values.length - 1));
+  const [low, middle, high] = ranked(values, [rank(tail), rank(0.5), rank(1 - tail)]).map(write);
+  return { low, middle, high, level };
 }
+
+export const tenTo = (x) => 10 ** x;
 
 export function lognormal(low, high, z, level) {
   const middle = Math.log(low * high) / 2;
@@ -35,24 +38,33 @@ export function frontier(line, z, growth) {
 }
 
 export function lineAt(made, year) {
-  return each(made.level.length, (i) => 10 ** (made.level[i] + made.slope[i] * (year - made.origin)));
+  return logLineAt(made, year).map(tenTo);
 }
 
 export function largestAt(made, year) {
-  return each(made.level.length, (i) => 10 ** (made.largest[i] + made.slope[i] * (year - made.since)));
+  return logLargestAt(made, year).map(tenTo);
+}
+
+export function logLineAt(made, year) {
+  return each(made.level.length, (i) => made.level[i] + made.slope[i] * (year - made.origin));
+}
+
+export function logLargestAt(made, year) {
+  return each(made.level.length, (i) => made.largest[i] + made.slope[i] * (year - made.since));
 }
 
 export function lineReaches(made, value) {
-  return years(made, (i) => Math.log10(value) - made.level[i], made.origin);
+  return years(made, value, made.level, made.origin);
 }
 
 export function largestReaches(made, value) {
-  const reached = years(made, (i) => Math.log10(value) - made.largest[i], made.since);
+  const reached = years(made, value, made.largest, made.since);
   return reached.map((year) => Math.max(year, made.since));
 }
 
-function years(made, gap, start) {
-  return each(made.level.length, (i) => (made.slope[i] > 0 ? start + gap(i) / made.slope[i] : Infinity));
+function years({ slope }, value, from, start) {
+  const log = Math.log10(value);
+  return each(slope.length, (i) => (slope[i] > 0 ? start + (log - from[i]) / slope[i] : Infinity));
 }
 
 // The growth of a line's own at 80 %, or that which goes with another growth of compute: cost a FLOP keeps its pace, and

@@ -5,14 +5,19 @@ import { button, slider, tick } from "../core/controls.js";
 import { h } from "../core/dom.js";
 import { count, fixed, flops, money, percent, yearMonth } from "../core/format.js";
 import { perFrame } from "../core/frame.js";
+import { onScreen } from "../core/onscreen.js";
 import { numberFrom } from "../core/state.js";
 import { normalQuantile } from "../core/stats.js";
 import { readings, table } from "../core/table.js";
 import { stratified } from "../decide/unknowns.js";
 import { answers } from "./answers.js";
 import { factor, handlesOf } from "./handles.js";
+import { betweenYears, plainFlops, range } from "./words.js";
 
-const REST = 160; // ms without a move after which what is off the screen is drawn anew too
+const REST = 160; // ms without a move after which all is drawn anew, what is off the screen too
+const BUDGET = 3; // ms of a frame after which what else has changed is left to a later one
+const PAUSE = 30; // ms without a move after which that one comes
+const WHO = ["the largest run", "a typical frontier run"];
 const NEVER = 2300; // a year beyond every axis
 
 export const view = { id: "outlook", label: "Outlook", title: "Where it leads", mount };
@@ -40,9 +45,12 @@ function mount(root, app) {
     ),
     compute: live(
       "compute", "Years in which runs reach an amount of compute",
-      { now: [{ low: now, text: "now" }], crossings: [] },
+      { now: [{ low: now, text: "now" }], crossings: [] }, { y: facts.values.map(plainFlops), color: WHO },
     ),
-    cost: live("cost", "Years in which the cost of a run reaches a sum", { now: [{ low: now, text: "now" }], crossings: [] }),
+    cost: live(
+      "cost", "Years in which the cost of a run reaches a sum", { now: [{ low: now, text: "now" }], crossings: [] },
+      { y: facts.bases.flatMap((name) => facts.sums.map((sum) => `${money(sum)} ${name}`)), color: WHO },
+    ),
     text: live("text", "Stock of text and its use", { stock: [], note: [], use: [], spans: [] }),
     limits: live("limits", "The largest run that each limit allows", { trend: [], limits: [], middles: [] }),
     sampling: live(
@@ -117,6 +125,9 @@ function mount(root, app) {
       pictures.growth.title(`At ${factor(g)} a year${g === measured ? ` [${fixed(low, 2)}, ${fixed(high, 2)}]` : ""}, `
         + `the largest run reaches ${plainFlops(first.value)} in ${yearMonth(first.largest.middle)}`,
         `Line: a typical frontier run, with its ${percent(level)} interval. Dashed: the largest run. Dots: released models.`);
+    },
+    compute() {
+      const { crossings } = ask.compute(setting.g);
       showCrossings(pictures.compute, [{ name: "", crossings }], plainFlops);
       const last = crossings[crossings.length - 1];
       pictures.compute.title(
@@ -133,9 +144,14 @@ function mount(root, app) {
         + `the run itself paid off in ${yearMonth(first.largest.middle)}`,
         `Amortised: what the run wears off and burns. Rented: its chips in a cloud. Bought: the machines behind it. `
           + `Amortised cost grows ${factor(bases[0].factor)} a year.`);
+    },
+    ceilings() {
       ceilings.show(
         ask.ceilings(setting.g, setting.aum).map(
-          (one) => ({ name: one.name, usd: money(one.usd), date: one.date, reached: range(one.reached) })
+          (one) => ({
+            name: one.name, usd: money(one.usd), date: unbroken(one.date),
+            reached: range(one.reached).split(" ").map((words) => [unbroken(words), " "]),
+          })
         )
       );
       const { required, gap } = ask.gap(setting);
@@ -220,14 +236,26 @@ function mount(root, app) {
       cells.sampling.set("half", count(4 * setting.n), "people: four times as many");
     },
   };
-  const stale = new Set(Object.keys(paint));
+  const stale = new Set(); // in the order in which they are waiting
   let resting = 0;
+  const places = {
+    ...Object.fromEntries(Object.entries(pictures).map(([name, one]) => [name, one.element])),
+    ceilings: ceilings.element, text: sections.text, limits: sections.limits, longest: sections.longest,
+    progress: sections.progress, sampling: sections.sampling,
+  };
+  const screen = onScreen(Object.values(places));
+  let later = 0;
+  // Of what is on the screen as much as a frame has time for, what waits longest first; the rest in frames without a move.
   const frame = perFrame(() => {
-    for (const name of [...stale]) {
-      const box = sections[name].getBoundingClientRect();
-      if (box.bottom < 0 || box.top > window.innerHeight) continue;
-      paint[name]();
+    const until = performance.now() + BUDGET;
+    clearTimeout(later);
+    for (const name of [...stale].filter((one) => screen.has(places[one]))) {
+      if (performance.now() > until) {
+        later = setTimeout(frame, PAUSE);
+        break;
+      }
       stale.delete(name);
+      paint[name]();
     }
     root.dataset.painted = String(Number(root.dataset.painted ?? 0) + 1);
   });
@@ -236,20 +264,31 @@ function mount(root, app) {
     Object.assign(setting, part);
     for (const key of Object.keys(part)) {
       controls.get(key)?.set(setting[key]);
-      const group = key === "scale" ? "progress" : Object.entries(handles).find(
-        ([, list]) => list.some((one) => one.key === key)
-      )?.[0] ?? "text";
-      for (const name of group === "growth" ? ["growth", "cost", "text", "limits"] : [group]) stale.add(name);
+      for (const name of hanging(key)) stale.add(name);
     }
     frame();
     clearTimeout(resting);
-    root.classList.remove("settled");
+    if (root.classList.contains("settled")) root.classList.remove("settled");
     resting = setTimeout(rest, REST);
   }
 
+  // What hangs on a handle.
+  function hanging(key) {
+    if (key === "scale") return ["progress"];
+    if (key === "repeats") return ["text"];
+    const [group] = Object.entries(handles).find(([, list]) => list.some((one) => one.key === key));
+    return { growth: ["growth", "compute", "cost", "ceilings", "text", "limits"], cost: ["ceilings"] }[group] ?? [group];
+  }
+
+  // One a turn of the loop, so that a handle that moves again finds the page free; then it is as the handles stand.
   function rest() {
-    for (const name of [...stale]) paint[name]();
-    stale.clear();
+    const [name] = stale;
+    if (name) {
+      stale.delete(name);
+      paint[name]();
+      resting = setTimeout(rest, 0);
+      return;
+    }
     app.setParams(setting, usual);
     root.classList.add("settled");
   }
@@ -269,8 +308,9 @@ function mount(root, app) {
     );
   }
 
-  function live(name, label, data) {
-    return chart({ spec: specs[name], name: `outlook-${name}`, label, data });
+  // names: by channel, where they are known beforehand and none can come or go.
+  function live(name, label, data, names = {}) {
+    return chart({ spec: withNames(specs[name], names), name: `outlook-${name}`, label, data });
   }
 
   function read(params) {
@@ -281,7 +321,6 @@ function mount(root, app) {
   }
 
   for (const name of Object.keys(paint)) paint[name]();
-  stale.clear();
   root.classList.add("settled");
   return {
     restore: (params) => {
@@ -292,6 +331,8 @@ function mount(root, app) {
     },
     unmount: () => {
       clearTimeout(resting);
+      clearTimeout(later);
+      screen.stop();
       Object.values(pictures).forEach((one) => one.remove());
     },
   };
@@ -309,12 +350,22 @@ function drawsOf(size, seed) {
   } });
 }
 
+// A chart whose rows keep their names: Vega then leaves axes and legends as they are when the rows change.
+function withNames(spec, names) {
+  const held = (channel, encoded) => (names[channel] && encoded.field
+    ? { ...encoded, scale: { ...encoded.scale, domain: names[channel] } } : encoded);
+  const layer = spec.layer.map((one) => ({
+    ...one, encoding: Object.fromEntries(Object.entries(one.encoding).map(([channel, it]) => [channel, held(channel, it)])),
+  }));
+  return { ...spec, layer };
+}
+
 function showCrossings(picture, bases, write) {
   const rows = [];
   for (const { name, crossings } of bases) {
     for (const one of crossings) {
       const label = name ? `${write(one.value)} ${name}` : write(one.value);
-      for (const [who, when] of [["the largest run", one.largest], ["a typical frontier run", one.typical]]) {
+      for (const [who, when] of [[WHO[0], one.largest], [WHO[1], one.typical]]) {
         rows.push(
           { label, who, low: Math.min(when.low, NEVER), middle: Math.min(when.middle, NEVER), high: Math.min(when.high, NEVER) }
         );
@@ -324,18 +375,9 @@ function showCrossings(picture, bases, write) {
   picture.set("crossings", rows);
 }
 
-function plainFlops(value) {
-  return `${value.toExponential(0).replace("+", "")} FLOP`;
-}
-
-function betweenYears({ largest, typical }) {
-  if (!Number.isFinite(largest.middle) || !Number.isFinite(typical.middle)) return "no foreseeable year";
-  const [first, last] = [largest.middle, typical.middle].map(Math.floor).sort((a, b) => a - b);
-  return first < last ? `${first} to ${last}` : String(first);
-}
-
-function range({ low, middle, high }, withMiddle = true) {
-  return `${withMiddle ? `${yearMonth(middle)} ` : ""}[${yearMonth(low)}, ${yearMonth(high)}]`;
+// Words that stay on one line.
+function unbroken(text) {
+  return h("span", { class: "unbroken" }, text);
 }
 
 function part(title, ...children) {

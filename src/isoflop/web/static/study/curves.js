@@ -9,7 +9,7 @@ const MOST = 60; // as many as the server sends at once
 const AGAIN = 4000; // ms between two readings of the curves of a live study
 
 export function curvesPart(study, app) {
-  const picture = chart({ spec: app.data.charts.curves, name: "curves", data: { curves: [], ends: [] } });
+  const picture = chart({ spec: app.data.charts.curves, name: "curves", data: { curves: [], ends: [], sizes: study.sizes() } });
   const say = h("p", { class: "said", role: "status" });
   picture.element.hidden = true;
   let asked = "";
@@ -20,7 +20,7 @@ export function curvesPart(study, app) {
   function draw() {
     if (!held) return;
     const { lines, ends } = curveRows(held, study.shown());
-    fill(picture, { curves: lines, ends });
+    fill(picture, { curves: lines, ends, sizes: study.sizes() });
     const drawn = new Set(lines.map((line) => line.run)).size;
     const all = study.shown().length;
     setText(say, drawn ? `${drawn} of the ${all} runs shown have their curve drawn${drawn >= MOST ? `, at most ${MOST} at once` : ""}.`
@@ -48,7 +48,7 @@ export function curvesPart(study, app) {
   };
   read();
   const element = h("div", {}, section("Training curves", say, picture.element,
-    note("Lines: training loss, the median of each short stretch. Dots: loss on held-out text at the end.")));
+    note("Lines: training loss, the median of each short stretch, after the first 0.5 % of the tokens. Dots: loss on held-out text at the end.")));
   return {
     element, update: (what) => what !== "analysis" && soon(),
     remove: () => {

@@ -7,7 +7,7 @@ import { numberFrom } from "../core/state.js";
 import { slider } from "../core/controls.js";
 import { readings, table } from "../core/table.js";
 import { dots, rowsOf } from "./model.js";
-import { instead, note, section } from "./parts.js";
+import { instead, note, prose, section } from "./parts.js";
 
 const short = (value) => (value === null ? "–" : Math.abs(value) >= 1e4 ? value.toExponential(2).replace("e+", "e") : String(Number(value.toPrecision(4))));
 
@@ -45,20 +45,21 @@ export function lawPart(study, app) {
     const waiting = instead(law, working);
     if (waiting) return replace(element, section("The law", waiting));
     pictures = [
-      chart({ spec: app.data.charts.lines, name: "law", data: { lines: rowsOf(law.lines), runs: [] } }),
+      chart({ spec: app.data.charts.lines, name: "law", data: { lines: rowsOf(law.lines), runs: [], sizes: study.sizes() } }),
       chart({ spec: app.data.charts.ahead, name: "forecast", data: { ahead: rowsOf(law.ahead), runs: [] } }),
     ];
     replace(element, section("The law", opening(law), forms(law), constants(law), pictures[0].element),
       section("Larger runs", ahead(law, study, app), pictures[1].element,
-        note(law.ahead.best ? "Each budget is split between parameters and tokens as the leading form finds best."
+        note(law.ahead.best ? "Each budget is split between parameters and tokens as the weighted formulas find best."
           : "These laws have no best split inside; budgets are split as that of the largest run was."),
-        law.ahead.notes.map((text) => note(text))));
+        law.ahead.notes.map((text) => note(prose(text)))));
     return feed();
   }
 
   function feed() {
     if (!pictures.length) return;
     const rows = dots(study.shown().filter((row) => row.fitted));
+    pictures[0].set("sizes", study.sizes(), false);
     pictures.forEach((picture) => picture.set("runs", rows)); // the law itself is drawn even where no run is shown
   }
 
@@ -74,13 +75,14 @@ function opening(law) {
 
 function forms(law) {
   const columns = [
-    { name: "formula", title: "L =", write: (formula) => h("code", {}, pretty(formula)) }, { name: "name", title: "Form", write: (name) => name.replaceAll("_", " ") },
+    { name: "name", title: "Form", write: (name) => name.replaceAll("_", " ") },
     { name: "weight", title: "Weight", number: true, write: (value) => percent(value) },
+    { name: "formula", title: "L =", write: (formula) => h("code", {}, pretty(formula)) },
     { name: "doubts", title: "Doubts", write: (doubts) => (doubts.length ? doubts.map((d) => d.outcome).join(", ") : "none") },
   ];
   const told = law.forms.flatMap((form) => form.doubts.map((doubt) => h("li", {},
-    h("strong", {}, `${form.name}: ${doubt.outcome}. `), `${doubt.cause} ${doubt.remedy}`)));
-  const findings = law.findings.map((f) => h("li", {}, h("strong", {}, `${f.severity}: `), `${f.message} ${f.remedy}`));
+    h("strong", {}, `${form.name}: ${doubt.outcome}. `), prose(`${doubt.cause} ${doubt.remedy}`))));
+  const findings = law.findings.map((f) => h("li", {}, h("strong", {}, `${f.severity}: `), prose(`${f.message} ${f.remedy}`)));
   return [
     table({ columns, rows: law.forms, caption: "Formulas and their weights" }).element,
     told.length || findings.length ? h("ul", { class: "doubts" }, told, findings) : null,

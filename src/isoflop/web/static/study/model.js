@@ -93,13 +93,56 @@ export function dots(rows) {
     }));
 }
 
+const MOST_NAMED = 8; // sizes that a legend names one by one; of more, five of them
+
+// The sizes that the legend of colours names: those of runs, as far as they are written differently.
+export function namedSizes(rows, write) {
+  const all = rows.map((row) => row.params).filter((params) => params > 0).sort((a, b) => a - b);
+  const sizes = all.filter((size, i) => i === 0 || write(size) !== write(all[i - 1]));
+  return (sizes.length > MOST_NAMED ? spread(sizes) : sizes).map((params) => ({ params }));
+}
+
+// Five of many sizes, evenly in their logarithm as near as they lie; the first and the last are among them.
+function spread(sizes) {
+  const [low, high] = [Math.log(sizes[0]), Math.log(sizes.at(-1))];
+  const off = (size, x) => Math.abs(Math.log(size) - x);
+  const nearest = (x) => sizes.reduce((best, size) => (off(size, x) < off(best, x) ? size : best));
+  return [...new Set([0, 1, 2, 3, 4].map((k) => nearest(low + ((high - low) * k) / 4)))];
+}
+
 // Rows out of columns of equal length.
 export function rowsOf(columns) {
   const names = Object.keys(columns).filter((name) => Array.isArray(columns[name]));
   return names.length ? columns[names[0]].map((_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]]))) : [];
 }
 
-// Points of the curves of some runs; "ends" are their held-out losses.
+// Where measurements fell in their intervals, as a chart draws them. called: writes a forecast's name.
+export function placeRows(places, called) {
+  const write = (value) => value.toFixed(4);
+  const seen = new Map();
+  return rowsOf(places).map(({ name, at, loss, low, high, level, measured }) => {
+    const label = called(name);
+    seen.set(label, (seen.get(label) ?? 0) + 1);
+    const again = seen.get(label) > 1 ? ` (${seen.get(label)})` : ""; // a row of its own
+    return {
+      forecast: label + again, at, what: Math.abs(at) <= 1 ? "inside" : "missed", measured: write(measured),
+      told: `${write(loss)} (${write(low)} to ${write(high)}, ${Math.round(100 * level)} %)`,
+    };
+  });
+}
+
+// The curves that a file holds: steps of the logarithm, in ten-thousandths.
+export function curvesOf({ run_id, tokens, loss }) {
+  const added = (steps) => {
+    let at = 0;
+    return steps.map((step) => Math.exp((at += step) / 1e4));
+  };
+  return { run_id, tokens: tokens.map(added), loss: loss.map(added) };
+}
+
+const BEGINNING = 200; // the first two-hundredth of a curve's tokens would take most of a logarithmic axis
+
+// Points of the curves of some runs, without their first moments; "ends" are their held-out losses.
 export function curveRows(curves, rows) {
   const known = new Map(rows.map((row) => [row.run_id, row]));
   const lines = [];
@@ -107,7 +150,10 @@ export function curveRows(curves, rows) {
   curves.run_id.forEach((run_id, i) => {
     const row = known.get(run_id);
     if (!row) return;
-    curves.tokens[i].forEach((tokens, j) => lines.push({ run: run_id, label: row.label, params: row.params, tokens, loss: curves.loss[i][j] }));
+    const from = (curves.tokens[i].at(-1) ?? 0) / BEGINNING;
+    curves.tokens[i].forEach((tokens, j) => {
+      if (tokens >= from) lines.push({ run: run_id, label: row.label, params: row.params, tokens, loss: curves.loss[i][j] });
+    });
     if (row.state === "done" && row.loss > 0) {
       ends.push({ run: row.label, params: row.params, tokens: row.tokens, loss: row.loss });
     }
@@ -142,17 +188,4 @@ export function ago(iso, now) {
   if (seconds < 120) return `${seconds} s ago`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min ago`;
   return `on ${iso.slice(0, 16).replace("T", " ")} UTC`;
-}
-
-// What Python packed: parts that come again stand once, "@3" for the fourth of them.
-export function unpacked({ value, parts }) {
-  const known = [];
-  const read = (item) => {
-    if (typeof item === "string" && /^@\d+$/.test(item)) return known[Number(item.slice(1))];
-    if (Array.isArray(item)) return item.map(read);
-    if (item === null || typeof item !== "object") return item;
-    return Object.fromEntries(Object.entries(item).map(([name, child]) => [name, read(child)]));
-  };
-  for (const part of parts) known.push(read(part)); // a part uses only those before it
-  return read(value);
 }

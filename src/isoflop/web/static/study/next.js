@@ -4,7 +4,7 @@ import { chart } from "../core/charts.js";
 import { h, replace } from "../core/dom.js";
 import { count, fixed, flops, percent } from "../core/format.js";
 import { table } from "../core/table.js";
-import { instead, note, section } from "./parts.js";
+import { instead, note, prose, section } from "./parts.js";
 
 export function nextPart(study, app) {
   const element = h("div");
@@ -28,7 +28,7 @@ export function nextPart(study, app) {
     const after = step.runs.map((run, i) => ({ label: String(i + 1), loss: step.target.loss, low: run.low, high: run.high }));
     picture = chart({ spec: app.data.charts.steps, name: "next-runs", data: { steps: [today, ...after] } });
     replace(element, section("Next run", told(step), table({ columns: columns(), rows: numbered(step), caption: "Next runs" }).element,
-      picture.element, step.notes.map((text) => note(text)),
+      picture.element, step.notes.map((text) => note(prose(text))),
       note(`Chosen for a run of ${count(step.beyond)} times the largest run's compute. Spread: standard deviation of the law's loss there; the noise of a single run, ± ${percent(step.noise)}, stays. To choose for another target or price: `, h("code", {}, "isoflop next"), ".")));
   }
 
@@ -38,7 +38,7 @@ export function nextPart(study, app) {
 
 function told(step) {
   const { target } = step;
-  return [h("p", { class: "answer" }, step.said),
+  return [h("p", { class: "answer" }, prose(step.said)),
     h("p", {}, `The target: ${flops(target.flops)} with ${count(target.params)} parameters and ${count(target.tokens)} tokens, ` +
       `loss ${fixed(target.loss, 3)} (${fixed(target.low, 3)} to ${fixed(target.high, 3)} nats per token, 90 % interval); spread today ± ${percent(step.spread)}.`)];
 }

@@ -17,7 +17,12 @@ export function note(...children) {
 }
 
 export function trouble(text) {
-  return h("p", { class: "warning" }, text);
+  return h("p", { class: "warning" }, prose(text));
+}
+
+// A sentence of the terminal as pages write it: "90 %" with a space.
+export function prose(text) {
+  return text.replace(/(\d)%/g, "$1 %");
 }
 
 // A step of the analysis that is not there yet, or not possible: what to say instead, or null.

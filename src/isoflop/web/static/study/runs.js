@@ -43,7 +43,7 @@ export function runsPart(study, app) {
   }, "small");
   const say = h("p", { class: "said", role: "status" });
   const detail = h("div", { class: "detail-room" });
-  const picture = chart({ spec: app.data.charts.runs, name: "runs", data: { runs: [] } });
+  const picture = chart({ spec: app.data.charts.runs, name: "runs", data: { runs: [], sizes: study.sizes() } });
 
   const header = COLUMNS.map((column) => {
     const turn = button(column.title, () => {
@@ -80,7 +80,7 @@ export function runsPart(study, app) {
     replace(body, rows.slice(0, all ? rows.length : PAGE).map(line));
     more.hidden = all || rows.length <= PAGE;
     setText(more, `Show all ${rows.length} rows`);
-    fill(picture, { runs: dots(rows) });
+    fill(picture, { runs: dots(rows), sizes: study.sizes() });
     if (open) describe();
   }
 

@@ -1,5 +1,7 @@
 // Where the page's studies come from: what the file holds, or a server that tells of every change.
 
+import { curvesOf } from "./model.js";
+
 export async function ask(server, path, options = {}) {
   const response = await fetch(`${server.base}${path}`, {
     ...options, headers: { "x-isoflop-token": server.token, ...(options.headers ?? {}) },
@@ -43,7 +45,7 @@ function heldStudy(study) {
   return {
     load: async () => study,
     analysis: async () => ({ of: study.digest, steps: study.analysis, working: false }),
-    curves: async () => study.curves,
+    curves: async () => curvesOf(study.curves),
     log: none, listen: () => {}, close: () => {},
   };
 }

@@ -10,7 +10,7 @@ import { checksPart } from "./checks.js";
 import { curvesPart } from "./curves.js";
 import { filters } from "./filters.js";
 import { lawPart } from "./law.js";
-import { NO_FILTER, ago, filterRows, mergeColumns, sentence, summary, unpacked } from "./model.js";
+import { NO_FILTER, ago, filterRows, mergeColumns, namedSizes, sentence, summary } from "./model.js";
 import { nextPart } from "./next.js";
 import { trouble } from "./parts.js";
 import { runsPart } from "./runs.js";
@@ -19,6 +19,7 @@ import { listStudies, openStudy, sendTable } from "./source.js";
 const PARTS = [["runs", "Runs", runsPart], ["curves", "Curves", curvesPart], ["law", "Law", lawPart],
   ["checks", "Checks", checksPart], ["next", "Next run", nextPart]];
 const FILTERS = ["q", "state", "n0", "n1", "d0", "d1"];
+const roughly = (seconds) => (seconds < 90 ? Math.max(5, 5 * Math.round(seconds / 5)) : 60 * Math.round(seconds / 60));
 
 export const view = {
   id: "study", label: "Study", title: "The study",
@@ -32,7 +33,7 @@ export const view = {
 class StudyPage {
   constructor(root, app) {
     this.root = root;
-    this.app = { ...app, data: { ...app.data, charts: unpacked(app.data.charts) } };
+    this.app = app;
     this.params = app.params;
     this.study = null;
     this.part = null;
@@ -110,6 +111,7 @@ class StudyPage {
       key, door, payload: null, rows: new Map(), analysis: { of: "", steps: {}, working: false }, params: this.params,
       filter: this.filterOf(this.params), connected: !this.app.server,
       shown: () => filterRows([...study.rows.values()], study.filter),
+      sizes: () => namedSizes([...study.rows.values()], count),
       remember: (values) => this.remember(values),
     };
     try {
@@ -230,11 +232,11 @@ class StudyPage {
       if (shown) this.figures.set(key, text, note);
     };
     set("done", true, `${all.counts.done} of ${all.runs}`);
-    set("best", all.best !== null, all.best ? fixed(all.best.loss, 4) : "", all.best ? `${all.best.label}, ${count(all.best.params)} on ${count(all.best.tokens)}` : "");
+    set("best", all.best !== null, all.best ? fixed(all.best.loss, 4) : "", all.best ? `${count(all.best.params)} on ${count(all.best.tokens)} tokens` : "");
     set("flops", true, flops(all.flops).replace(" FLOP", ""), all.flops < 0.999 * all.total ? `of ${flops(all.total)}` : "");
     set("speed", Boolean(progress?.tokens_per_second), count(progress?.tokens_per_second ?? 0), `${progress?.running.length ?? 0} at a time`);
     const left = progress?.coordinator ? progress.seconds_left : null;
-    set("left", Boolean(left), left ? `about ${duration(left)}` : "");
+    set("left", Boolean(left), left ? `about ${duration(roughly(left))}` : "");
     const cost = progress?.cost_usd;
     set("hours", Boolean(progress?.device_hours), count(progress?.device_hours ?? 0), cost ? `${money(cost)} so far` : "");
     set("law", Boolean(law?.rms), law?.rms ? percent(law.rms) : "", law?.n_runs ? `of the loss, over ${law.n_runs} runs` : "");
@@ -251,7 +253,7 @@ class StudyPage {
     this.line.classList.toggle("lost", Boolean(this.app.server) && !connected);
     if (!this.app.server) setText(this.line, `As it was ${when.startsWith("on") ? when : `on ${payload.at.slice(0, 16).replace("T", " ")} UTC`}.`);
     else if (!connected) setText(this.line, "The line to the server is lost; trying again. What is shown may be old.");
-    else setText(this.line, `${payload.live ? "Live" : "Uploaded"}, last change ${when}.${who ? ` Being trained on ${payload.progress.on}.` : ""}${doing}`);
+    else setText(this.line, `${payload.live ? "Live" : "Uploaded"}, last change ${when}.${who ? ` Being trained ${payload.progress.on === "local" ? "by local workers" : `on ${payload.progress.on}`}.` : ""}${doing}`);
   }
 
   showTrouble(says) {
