@@ -32,10 +32,13 @@ TAG = "isoflop-"
 LAUNCH_FAILED = "launch failed"  # "launch failed requeued held": Slurm keeps the task and never tries it again
 CONF = "SLURM_CONF"  # where the cluster is, not which job this is
 ANSWER_SECONDS = 60.0
-# What sbatch says when it should be asked again later, rather than that the request is wrong (slurm_errno.c).
+# What sbatch says when it should be asked again later, rather than that the request is wrong (slurm_errno.c), or when a
+# controller went away in the middle of the request, so that nobody knows whether it took the job (errno(3)).
 TEMPORARY = re.compile(
-    r"[Uu]nable to contact|[Ss]ocket timed out|[Cc]onnection refused|[Cc]ommunication|temporarily|try again|"
-    r"MaxSubmitJob|QOSMaxSubmit|AssocMaxSubmit|reached the limit|[Ss]lurmctld|[Pp]rotocol authentication|[Mm]unge",
+    r"unable to contact|socket timed out|connection (refused|reset|timed out|aborted)|communication|temporarily|"
+    r"try again|zero bytes were transmitted|unexpected message|broken pipe|unreachable|no route to host|not connected|"
+    r"MaxSubmitJob|QOSMaxSubmit|AssocMaxSubmit|reached the limit|slurmctld|protocol authentication|munge",
+    re.IGNORECASE,
 )
 
 
